@@ -34,7 +34,7 @@ def joint_positions(skeleton: Skeleton, global_rotmats: np.ndarray, transl: np.n
     The pelvis lies at `transl + rest_joints[0]` (SMPL's convention).
     """
     offsets = skeleton.offsets
-    positions = np.empty(global_rotmats.shape[:-2] + (3,))
+    positions = np.empty((*global_rotmats.shape[:-2], 3))
     for joint, parent in enumerate(skeleton.parents):
         if parent < 0:
             positions[..., joint, :] = transl + offsets[joint]

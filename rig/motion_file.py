@@ -77,9 +77,8 @@ def save_motion(path: str | os.PathLike[str], record: MotionRecord) -> None:
         "person_id": np.int64(record.person_id),
         "provenance": np.array(json.dumps(record.provenance, ensure_ascii=False, sort_keys=True)),
     }
-    with replacing(path) as temporary:
-        with open(temporary, "wb") as stream:
-            np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    with replacing(path) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
 def load_motion(path: str | os.PathLike[str]) -> MotionRecord:

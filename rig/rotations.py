@@ -19,7 +19,7 @@ def rotvec_to_rotmat(rotvec: np.ndarray) -> np.ndarray:
     a = np.where(small, 1.0 - angle2 / 6.0, np.sin(angle) / np.where(small, 1.0, angle))
     b = np.where(small, 0.5 - angle2 / 24.0, (1.0 - np.cos(angle)) / safe2)
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    matrix = np.empty(v.shape[:-1] + (3, 3))
+    matrix = np.empty((*v.shape[:-1], 3, 3))
     matrix[..., 0, 0] = 1.0 - b * (y * y + z * z)
     matrix[..., 1, 1] = 1.0 - b * (x * x + z * z)
     matrix[..., 2, 2] = 1.0 - b * (x * x + y * y)

@@ -38,7 +38,8 @@ def blender_rate(fps: Fraction) -> tuple[int, float]:
 
 def rate_from_blender(fps: int, fps_base: float) -> Fraction:
     """The exact rate of a Blender scene, the inverse of `blender_rate`."""
-    return (Fraction(fps) / Fraction(repr(float(np.float32(fps_base))))).limit_denominator(1001)
+    # Blender keeps fps_base in single precision: 1.001 comes back as 1.0010000467.
+    return Fraction(fps) / Fraction(float(fps_base)).limit_denominator(1000)
 
 
 def frame_count(duration_s: float, fps: Fraction) -> int:

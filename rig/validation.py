@@ -25,14 +25,14 @@ def check_array(
     Raises RigError that names the array, its shape and the shape expected.
     """
     try:
-        array = np.asarray(value, dtype=dtype)
+        array: np.ndarray = np.asarray(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise RigError(f"{name} cannot be read as an array of {np.dtype(dtype).name}: {error}") from error
     sizes = {} if sizes is None else sizes
     expected = "(" + ", ".join(str(sizes.get(s, s) if isinstance(s, str) else s) for s in shape) + ")"
     if array.ndim != len(shape):
         raise RigError(f"{name} has shape {array.shape}, expected {expected}")
-    for symbol, size in zip(shape, array.shape):
+    for symbol, size in zip(shape, array.shape, strict=True):
         known = sizes.setdefault(symbol, size) if isinstance(symbol, str) else symbol
         if known != size:
             raise RigError(f"{name} has shape {array.shape}, expected {expected}")

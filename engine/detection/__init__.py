@@ -1,0 +1,1 @@
+"""Who is where in each frame: the person detector and the tracks made of its detections."""

@@ -1,0 +1,1 @@
+"""Measurements: parity with reference numbers, clips against truth."""

@@ -1,0 +1,1 @@
+"""Hierarchical-chain analytical inverse kinematics."""
