@@ -1,0 +1,147 @@
+"""What each `mocap` command does; heavy modules are imported only by the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from ..errors import EngineError, InputError
+from ..settings import Settings, settings_from
+from .arguments import settings_values
+from .reporters import CommandReporter
+
+
+def _settings(arguments: argparse.Namespace, base: Settings | None = None) -> Settings:
+    values = settings_values(arguments)
+    return settings_from({**(asdict(base) if base else {}), **values}, "command line")
+
+
+def _run(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..pipeline import capture
+
+    outputs: list[Path] = arguments.out
+    folder = arguments.job or outputs[0].with_suffix(".mocap")
+    job, people = capture(arguments.video, outputs, _settings(arguments), folder, reporter)
+    reporter.result(str(job.folder), list(job.outputs), people)
+    return 0
+
+
+def _refine(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..job import open_job
+    from ..pipeline import refine_job
+
+    if arguments.out and len(arguments.jobs) > 1:
+        raise InputError(f"--out names one result but {len(arguments.jobs)} jobs are given; refine them one by one")
+    for folder in arguments.jobs:
+        job = open_job(folder)
+        outputs = arguments.out or [Path(path) for path in job.outputs]
+        job, people = refine_job(job, outputs, _settings(arguments, job.settings), reporter)
+        reporter.result(str(job.folder), list(job.outputs), people)
+    return 0
+
+
+def _batch(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..batch import find_videos, run_batch
+    from ..outputs import check_outputs
+
+    videos = find_videos(arguments.videos)
+    settings = _settings(arguments)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    check_outputs([arguments.out / f"result.{ending}" for ending in arguments.formats])
+    rows = []
+    for row in run_batch(videos, arguments.out, arguments.formats, settings, reporter):
+        rows.append(row)
+        if row.status == "failed":
+            reporter.warning(f"{row.video}: {row.message}")
+    failed = [row for row in rows if row.status == "failed"]
+    reporter.result(str(arguments.out), [file for row in rows for file in row.files], [])
+    if arguments.progress != "json":
+        width = max(len(row.video.name) for row in rows)
+        for row in rows:
+            detail = row.message if row.status == "failed" else ", ".join(Path(file).name for file in row.files)
+            print(f"{row.video.name:<{width}}  {row.status:<6}  {detail}")
+        print(f"{len(rows) - len(failed)} of {len(rows)} videos captured, {len(failed)} failed")
+    return EngineError.exit_code if failed else 0
+
+
+def _preview(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..job import open_job
+    from ..pipeline import preview_job
+
+    job = open_job(arguments.job)
+    files = preview_job(job, reporter)
+    reporter.result(str(job.folder), [str(path) for path in files], [])
+    return 0
+
+
+def _info(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..video import probe
+
+    info = probe(arguments.video)
+    values = {
+        "video": str(arguments.video),
+        "size": list(info.size),
+        "fps": str(info.fps),
+        "variable_rate": info.is_variable_rate,
+        "rotation_deg": info.rotation_deg,
+        "duration_s": info.duration_s,
+        "frames": info.frame_count,
+        "codec": info.codec,
+    }
+    if arguments.json:
+        print(json.dumps(values, ensure_ascii=False))
+        return 0
+    values["size"] = f"{info.size[0]} x {info.size[1]} px"
+    values["fps"] = f"{info.fps} ({float(info.fps):.3f}/s)" if info.fps.denominator != 1 else f"{info.fps}/s"
+    values["variable_rate"] = f"yes, {info.min_rate:.1f} to {info.max_rate:.1f}/s" if info.is_variable_rate else "no"
+    values["duration_s"] = f"{info.duration_s:.3f}"
+    values["frames"] = "unknown" if info.frame_count is None else info.frame_count
+    for name, value in values.items():
+        print(f"{name:<14} {value}")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..doctor import diagnose, format_findings
+
+    findings = diagnose()
+    if arguments.json:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, default=str))
+    else:
+        print(format_findings(findings))
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    return {"parity": _evaluate_parity, "clip": _evaluate_clip}[arguments.evaluation](arguments, reporter)
+
+
+def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..evaluation.parity import evaluate_parity, format_parity
+
+    rows = evaluate_parity(arguments.folder)
+    print(format_parity(rows))
+    return EngineError.exit_code if any(row.status == "FAIL" for row in rows) else 0
+
+
+def _evaluate_clip(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..pipeline import evaluate_clip
+
+    text, values = evaluate_clip(arguments.video, arguments.truth, _settings(arguments), arguments.job, reporter)
+    print(json.dumps(values) if arguments.json else text)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
+    "run": _run,
+    "refine": _refine,
+    "batch": _batch,
+    "preview": _preview,
+    "info": _info,
+    "doctor": _doctor,
+    "evaluate": _evaluate,
+}
+"""Every command by name."""

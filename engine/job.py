@@ -1,0 +1,98 @@
+"""A job folder: everything one capture keeps, so that it can be resumed, refined and looked at later."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rig.atomic_file import replacing
+
+from .errors import InputError, OutputError
+from .settings import Settings, settings_from
+
+_MANIFEST = "job.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job folder and what its `job.json` says.
+
+    video_hash is the content hash of the input; settings are those of the last run or refine; outputs are the
+    files it wrote; finished is False while work is under way or was interrupted.
+    """
+
+    folder: Path
+    video: str
+    video_hash: str
+    settings: Settings
+    outputs: tuple[str, ...] = ()
+    finished: bool = False
+
+    @property
+    def detections_folder(self) -> Path:
+        return self.folder / "detections"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "job.log"
+
+    def motion_path(self, person_id: int) -> Path:
+        return self.folder / f"motion_{person_id}.npz"
+
+    def body_path(self, person_id: int) -> Path:
+        return self.folder / f"body_{person_id}.npz"
+
+    def motion_paths(self) -> list[Path]:
+        """The motion files of this job, by person id."""
+        return sorted(self.folder.glob("motion_*.npz"), key=lambda path: int(path.stem.split("_")[1]))
+
+    def save(self) -> None:
+        """Write job.json, creating the folder. Raises OutputError where it cannot be written."""
+        manifest: dict[str, Any] = {
+            "schema": 1,
+            "video": self.video,
+            "video_hash": self.video_hash,
+            "settings": asdict(self.settings),
+            "outputs": list(self.outputs),
+            "finished": self.finished,
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(self.folder / _MANIFEST) as temporary:
+                temporary.write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"job folder {self.folder} cannot be written: {error.strerror or error}") from error
+
+    def discard_estimate(self) -> None:
+        """Forget the cached detections, because video or network settings changed."""
+        shutil.rmtree(self.detections_folder, ignore_errors=True)
+
+
+def open_job(folder: Path) -> Job:
+    """Read a job folder. Raises InputError when it is not one."""
+    path = folder / _MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return Job(
+            folder=folder,
+            video=manifest["video"],
+            video_hash=manifest["video_hash"],
+            settings=settings_from(manifest["settings"], str(path)),
+            outputs=tuple(manifest["outputs"]),
+            finished=bool(manifest["finished"]),
+        )
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} is not a job folder: it has no {_MANIFEST}; `mocap run` makes one") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be used: {error}; run `mocap run` again to make it anew") from error
+
+
+def find_job(folder: Path) -> Job | None:
+    """The job in `folder`, or None where there is none or it is damaged."""
+    try:
+        return open_job(folder)
+    except InputError:
+        return None

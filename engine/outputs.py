@@ -1,0 +1,76 @@
+"""The files a capture writes: checked before the long work, written when it is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rig.body_mesh import BodyMesh
+from rig.motion_file import MotionRecord, save_motion
+from rig.root_motion import RootMode
+
+from .errors import InputError, OutputError
+from .settings import Settings
+
+BLENDER_SUFFIXES = (".fbx", ".glb", ".blend", ".usdc")
+"""Formats written by Blender, all people in one file."""
+
+OWN_SUFFIXES = (".npz", ".bvh")
+"""Formats written without Blender, one file per person."""
+
+
+def check_outputs(outputs: Sequence[Path]) -> None:
+    """Refuse outputs that cannot be written, before any work is spent on them.
+
+    Raises InputError for an unknown ending, OutputError for a folder that is missing or not writable, MissingTool
+    when Blender is needed and absent.
+    """
+    for path in outputs:
+        if path.suffix.lower() not in BLENDER_SUFFIXES + OWN_SUFFIXES:
+            known = ", ".join(BLENDER_SUFFIXES + OWN_SUFFIXES)
+            raise InputError(f"output {path} ends in {path.suffix or 'nothing'!r}, expected one of {known}")
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise OutputError(f"output folder {folder} does not exist; make it first or choose another --out")
+        if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+            raise OutputError(f"output {path} cannot be written: permission denied; choose another --out")
+        if path.is_dir():
+            raise OutputError(f"output {path} is a folder, expected a file name")
+    if any(path.suffix.lower() in BLENDER_SUFFIXES for path in outputs):
+        from .export.blender import find_blender
+
+        find_blender()
+
+
+def write_outputs(
+    outputs: Sequence[Path], records: Sequence[MotionRecord], meshes: Sequence[BodyMesh], settings: Settings
+) -> list[Path]:
+    """Write every output and return the paths written.
+
+    One person: the very names asked for. Several: Blender's formats hold everybody, the others get one file a
+    person, `dance_2.bvh` for the person with id 2.
+    """
+    written: list[Path] = []
+    root_mode = RootMode(settings.root_motion)
+    for path in outputs:
+        suffix = path.suffix.lower()
+        if suffix not in OWN_SUFFIXES:
+            continue
+        for record in records:
+            target = path if len(records) == 1 else path.with_name(f"{path.stem}_{record.person_id}{path.suffix}")
+            if suffix == ".npz":
+                save_motion(target, record)
+            else:
+                from .export.bvh import write_bvh
+
+                write_bvh(target, record.motion, root_mode)
+            written.append(target)
+    for_blender = [path for path in outputs if path.suffix.lower() in BLENDER_SUFFIXES]
+    if for_blender:
+        from .export.blender import ExportOptions, export_with_blender
+
+        options = ExportOptions(root_mode=root_mode, bone_names=settings.bones)
+        export_with_blender(records, meshes, for_blender, options)
+        written += for_blender
+    return written

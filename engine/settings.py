@@ -1,0 +1,160 @@
+"""Every setting of a capture, defined once: its default, its choices and its help serve CLI, TOML and the result file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import Field, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+
+def _setting(default: Any, group: str, text: str, *, choices: tuple[str, ...] = (), metavar: str = "") -> Any:
+    return field(default=default, metadata={"group": group, "help": text, "choices": choices, "metavar": metavar})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one capture; plain values only, so that importing this loads nothing heavy.
+
+    Fields of the groups "video" and "detection" decide what the network sees; all others can be changed later
+    with `mocap refine` without running it again.
+    """
+
+    start: float = _setting(0.0, "video", "start of the range to capture, seconds of the video", metavar="S")
+    end: float = _setting(0.0, "video", "end of the range, seconds of the video; 0 is the video's end", metavar="S")
+    slow_motion: float = _setting(
+        1.0, "video", "the video plays this many times slower than life (240 fps footage shown at 30 is 8)", metavar="K"
+    )
+    rotation: str = _setting(
+        "auto",
+        "video",
+        "turn the picture by degrees clockwise; auto follows the file's own flag",
+        choices=("auto", "0", "90", "180", "270"),
+    )
+    sequence_rate: str = _setting("30", "video", "rate of an image sequence, frames a second", metavar="FPS")
+    max_people: int = _setting(4, "detection", "most people looked for in a frame", metavar="N")
+    detector: str = _setting(
+        "",
+        "detection",
+        "a pose_landmarker .task file to use in place of the models inside the mediapipe package",
+        metavar="FILE",
+    )
+    device: str = _setting(
+        "cpu", "detection", "where the detector runs; gpu needs an OpenGL ES driver", choices=("cpu", "gpu")
+    )
+    threads: int = _setting(0, "detection", "threads that decode video; 0 lets the decoder choose", metavar="N")
+    person: str = _setting(
+        "largest",
+        "people",
+        'whom to capture: "largest", an id such as 2, or a point such as 640,360@2.5 (x,y pixels @ seconds)',
+        metavar="WHO",
+    )
+    all_people: bool = _setting(False, "people", "capture everybody, in one world")
+    fov: float = _setting(
+        55.0, "camera", "field of view along the picture's longer side, degrees; a guess where unknown", metavar="DEG"
+    )
+    body: str = _setting(
+        "open", "body", 'body model: "open", or the path of your own SMPL file (zip, pkl or npz)', metavar="BODY"
+    )
+    gender: str = _setting(
+        "neutral", "body", "which model of an SMPL zip to use", choices=("neutral", "female", "male")
+    )
+    height: float = _setting(0.0, "body", "the person's height in metres; 0 estimates it", metavar="M")
+    ik: str = _setting(
+        "adaptive",
+        "motion",
+        "inverse kinematics: adaptive aims each bone from where its parent ended, naive copies bone directions",
+        choices=("adaptive", "naive"),
+    )
+    smoothing: str = _setting("default", "motion", "smoothing preset", choices=("off", "light", "default", "heavy"))
+    gaps: str = _setting(
+        "hold",
+        "motion",
+        "what to do where somebody is hidden longer than --fill: hold the last pose, or fill all the way",
+        choices=("hold", "fill"),
+    )
+    fill: float = _setting(1.0, "motion", "longest gap that is bridged by interpolation, seconds", metavar="S")
+    foot_lock: str = _setting("auto", "motion", "pin feet to the floor", choices=("auto", "always", "off"))
+    fps: str = _setting(
+        "video", "output", 'output rate: "video" keeps the video\'s own, else 30, 29.97, 30000/1001, ...', metavar="FPS"
+    )
+    root_motion: str = _setting(
+        "planar+yaw",
+        "output",
+        "what the root bone carries; off keeps the character in place",
+        choices=("off", "planar", "planar+yaw", "full"),
+    )
+    bones: str = _setting("smpl", "output", "bone names of the exported armature", choices=("smpl", "mixamo", "unreal"))
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            kind = type(item.default)
+            if kind is float and isinstance(value, int) and not isinstance(value, bool):
+                value = float(value)
+                object.__setattr__(self, item.name, value)
+            if type(value) is not kind:
+                raise InputError(f"setting {item.name} is {value!r}, expected {_kind_name(kind)}")
+            choices = item.metadata["choices"]
+            if choices and value not in choices:
+                raise InputError(f"setting {item.name} is {value!r}, expected one of {', '.join(choices)}")
+        for name, low, high in (
+            ("start", 0.0, 1e6), ("end", 0.0, 1e6), ("slow_motion", 0.05, 100.0), ("max_people", 1, 20),
+            ("threads", 0, 256), ("fov", 5.0, 150.0), ("fill", 0.0, 1e6),
+        ):  # fmt: skip
+            if not low <= getattr(self, name) <= high:
+                raise InputError(f"setting {name} is {getattr(self, name)}, expected {low} to {high}")
+        if self.end and self.end <= self.start:
+            raise InputError(f"setting end is {self.end} s, expected more than start, {self.start} s, or 0")
+        if self.height and not 0.5 <= self.height <= 2.6:
+            raise InputError(f"setting height is {self.height} m, expected 0.5 to 2.6, or 0 to estimate it")
+
+    def estimate_key(self) -> dict[str, Any]:
+        """The settings that change what the network sees: the key, with the video's hash, of the cached estimate."""
+        skipped = {"threads"}  # faster or slower, never different
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.metadata["group"] in ("video", "detection") and f.name not in skipped
+        }
+
+    def to_toml(self) -> str:
+        """The settings as a TOML document that `load_toml` reads back."""
+        # JSON's strings, numbers and booleans are TOML's too.
+        return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in asdict(self).items())
+
+
+def setting_fields() -> tuple[Field[Any], ...]:
+    """The fields of Settings, each with group, help, choices and metavar in its metadata."""
+    return fields(Settings)
+
+
+def settings_from(values: dict[str, Any], source: str) -> Settings:
+    """Settings from a dictionary; `source` names it in the InputError for an unknown key or unfit value."""
+    known = {f.name for f in fields(Settings)}
+    for key in values:
+        if key not in known:
+            raise InputError(f"{source} has the unknown setting {key!r}, expected one of {', '.join(sorted(known))}")
+    try:
+        return Settings(**values)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Read settings from a TOML file; keys are the long options without dashes in front, - or _ alike."""
+    try:
+        with open(path, "rb") as stream:
+            values = tomllib.load(stream)
+    except OSError as error:
+        raise InputError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"settings file {path} is not valid TOML: {error}") from error
+    return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def _kind_name(kind: type) -> str:
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[kind]
