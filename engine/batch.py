@@ -89,15 +89,14 @@ def _run_one(video: Path, outputs: list[Path], job_folder: Path, settings_path: 
     command += ["--settings", str(settings_path), "--progress", "json"]
     for path in outputs:
         command += ["--out", str(path)]
-    files: tuple[str, ...] = ()
-    message = ""
     try:
         job_folder.mkdir(parents=True, exist_ok=True)
-        log = open(job_folder / "job.log", "ab")
+        with open(job_folder / "job.log", "ab") as log:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", errors="replace")
     except OSError as error:
         return BatchRow(video, "failed", (), f"job folder {job_folder} cannot be written: {error.strerror}", 5)
-    with log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, encoding="utf-8", errors="replace")
+    files: tuple[str, ...] = ()
+    message = ""
     try:
         for line in process.stdout or ():
             try:

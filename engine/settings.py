@@ -1,4 +1,4 @@
-"""Every setting of a capture, defined once: its default, its choices and its help serve CLI, TOML and the result file."""
+"""Every setting of a capture, defined once for the command line, TOML files and the result file."""
 
 from __future__ import annotations
 
