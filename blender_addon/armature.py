@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Armatures and skinned bodies as Blender objects."""
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from .core import body_mesh, frames, retarget
+
+
+def build_armature(context: bpy.types.Context, rig: retarget.RigDefinition, name: str) -> bpy.types.Object:
+    """A new armature object at the world's origin with the rig's bones, linked, selected and active."""
+    data = bpy.data.armatures.new(name)
+    armature = bpy.data.objects.new(name, data)
+    context.scene.collection.objects.link(armature)
+    _make_only_active(context, armature)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = []
+    for index, bone_name in enumerate(rig.bone_names):
+        bone = data.edit_bones.new(bone_name)
+        bone.head = Vector(rig.heads[index])
+        bone.tail = Vector(rig.tails[index])
+        bone.align_roll(Vector(rig.rest_rotmats[index][:, 2]))
+        if rig.parents[index] >= 0:
+            bone.parent = bones[rig.parents[index]]
+            bone.use_connect = bool(rig.connected[index])
+        bone.use_deform = bool(rig.bone_joints[index] >= 0)
+        bones.append(bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for bone in armature.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+    armature.show_in_front = True
+    return armature
+
+
+def build_body(
+    context: bpy.types.Context,
+    rig: retarget.RigDefinition,
+    mesh: body_mesh.BodyMesh,
+    armature: bpy.types.Object,
+    name: str,
+) -> bpy.types.Object:
+    """A new mesh object skinned to the armature, with one material for each of the mesh's."""
+    vertices = rig.to_armature(mesh.vertices)
+    data = bpy.data.meshes.new(name)
+    data.from_pydata(vertices.tolist(), [], mesh.faces.tolist())
+    for material_name, color in zip(mesh.material_names, mesh.material_colors):
+        data.materials.append(_material(material_name, color))
+    data.polygons.foreach_set("material_index", np.ascontiguousarray(mesh.face_materials, dtype=np.int32))
+    data.polygons.foreach_set("use_smooth", np.ones(len(mesh.faces), dtype=bool))
+    data.update()
+
+    body = bpy.data.objects.new(name, data)
+    context.scene.collection.objects.link(body)
+    _assign_weights(body, rig, mesh)
+    body.parent = armature
+    modifier = body.modifiers.new("Armature", "ARMATURE")
+    modifier.object = armature
+    return body
+
+
+def pelvis_rest(rig: retarget.RigDefinition) -> np.ndarray:
+    """(3,) rest position of the pelvis in the world frame of a motion that stands on y = 0, m."""
+    return frames.WORLD_TO_ARMATURE.T @ rig.heads[1]
+
+
+def _make_only_active(context: bpy.types.Context, thing: bpy.types.Object) -> None:
+    active = context.view_layer.objects.active
+    if active is not None and active.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    for other in context.view_layer.objects:
+        other.select_set(False)
+    thing.select_set(True)
+    context.view_layer.objects.active = thing
+
+
+def _assign_weights(body: bpy.types.Object, rig: retarget.RigDefinition, mesh: body_mesh.BodyMesh) -> None:
+    bones = rig.joint_bones[mesh.skin_joints]
+    table = np.zeros((len(mesh.vertices), len(rig.bone_names)))
+    np.add.at(table, (np.arange(len(bones))[:, None], bones), mesh.skin_weights)
+    for index, bone_name in enumerate(rig.bone_names):
+        if rig.bone_joints[index] < 0:
+            continue
+        group = body.vertex_groups.new(name=bone_name)
+        touched = np.flatnonzero(table[:, index] > 1e-6)
+        for vertex, weight in zip(touched.tolist(), table[touched, index].tolist()):
+            group.add((vertex,), weight, "REPLACE")
+
+
+def _material(name: str, color: np.ndarray) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    rgba = (*(float(c) for c in color), 1.0)
+    material.diffuse_color = rgba
+    material.use_nodes = True
+    shader = next((node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
+    if shader is not None:
+        shader.inputs["Base Color"].default_value = rgba
+        shader.inputs["Roughness"].default_value = 0.8
+    return material

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One export without a window: motion files in, scene files out, in an otherwise empty Blender."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import keyframes, scene_files
+from .core import body_mesh, bone_maps, motion_file, root_motion
+from .person import Placement, add_person
+
+
+def run_export(request: dict[str, Any]) -> None:
+    """Carry out a request; replaces everything in this Blender.
+
+    request: `people`, a list of {"motion": path, "mesh": path or null}; `outputs`, paths whose ending is the
+    format; `clip_name`; `root_mode` and `bone_names`, values of RootMode and BoneNaming.
+    Raises ExportFailed, RigError or OSError.
+    """
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    context = bpy.context
+    records = [motion_file.load_motion(person["motion"]) for person in request["people"]]
+    meshes = [body_mesh.load_body_mesh(person["mesh"]) if person["mesh"] else None for person in request["people"]]
+    clip_name = request["clip_name"]
+    objects: list[bpy.types.Object] = []
+    for record, mesh in zip(records, meshes):
+        alone = len(records) == 1
+        placement = Placement(
+            # Unreal takes a node of exactly this name for Blender's own and adds no bone for it.
+            object_name="Armature" if alone else f"Armature_{record.person_id}",
+            clip_name=clip_name if alone else f"{clip_name}_{record.person_id}",
+            naming=bone_maps.BoneNaming(request["bone_names"]),
+            root_mode=root_motion.RootMode(request["root_mode"]),
+        )
+        objects += add_person(context, record, mesh, placement)
+    frame_count = max(len(record.motion) for record in records)
+    keyframes.set_scene_time(context.scene, records[0].motion.fps, 0, frame_count)
+    for output in request["outputs"]:
+        scene_files.export_file(context, Path(output), objects, clip_name, frame_count)

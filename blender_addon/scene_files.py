@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing captured armatures to FBX, GLB, USD and .blend files with settings that game engines take as they are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+
+from . import glb_times, keyframes
+from .core import timing
+
+SUFFIXES = (".fbx", ".glb", ".usdc", ".blend")
+"""The formats that can be written."""
+
+
+class ExportFailed(Exception):
+    """Blender could not write a file; the message says which and why."""
+
+
+def export_file(
+    context: bpy.types.Context, path: Path, objects: Sequence[bpy.types.Object], clip_name: str, frame_count: int
+) -> None:
+    """Write the objects and one take of `frame_count` frames, named `clip_name` and starting at time 0.
+
+    The scene's rate is the file's. A .blend holds the whole scene. Raises ExportFailed.
+    """
+    writers: dict[str, Callable[..., None]] = {
+        ".fbx": _write_fbx,
+        ".glb": _write_glb,
+        ".usdc": _write_usd,
+        ".blend": _write_blend,
+    }
+    suffix = path.suffix.lower()
+    if suffix not in writers:
+        raise ExportFailed(f"{path.name} ends in {suffix or 'nothing'!r}, expected one of {', '.join(SUFFIXES)}")
+    try:
+        with _only_selected(context, objects), _scene_is_the_take(context.scene, objects, clip_name, frame_count):
+            writers[suffix](context, path, clip_name, frame_count)
+    except RuntimeError as error:  # what a failing operator raises
+        raise ExportFailed(f"Blender could not write {path.name}: {_last_line(error)}") from error
+    if not path.is_file():
+        raise ExportFailed(f"Blender wrote no {path.name}")
+
+
+def _write_fbx(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
+    # Neither NLA strips nor all actions: the exporter then writes the scene as its one take, named after the scene.
+    _call(
+        bpy.ops.export_scene.fbx,
+        filepath=str(path),
+        use_selection=True,
+        object_types={"ARMATURE", "MESH"},
+        apply_scale_options="FBX_SCALE_ALL",
+        axis_forward="-Z",
+        axis_up="Y",
+        mesh_smooth_type="FACE",
+        add_leaf_bones=False,
+        use_armature_deform_only=False,
+        bake_anim=True,
+        bake_anim_use_all_bones=True,
+        bake_anim_use_nla_strips=False,
+        bake_anim_use_all_actions=False,
+        bake_anim_force_startend_keying=True,
+        bake_anim_step=1.0,
+        bake_anim_simplify_factor=0.0,
+    )
+
+
+def _write_glb(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
+    _call(
+        bpy.ops.export_scene.gltf,
+        filepath=str(path),
+        export_format="GLB",
+        use_selection=True,
+        export_yup=True,
+        export_animations=True,
+        export_animation_mode="ACTIVE_ACTIONS",
+        export_nla_strips=False,
+        export_nla_strips_merged_animation_name=clip_name,
+        export_frame_range=True,
+        export_force_sampling=True,
+        export_optimize_animation_size=False,
+        export_anim_single_armature=False,
+        export_reset_pose_bones=True,
+        export_morph=False,
+        export_def_bones=False,
+    )
+    render = context.scene.render
+    glb_times.set_frame_times(path, timing.rate_from_blender(render.fps, render.fps_base), frame_count)
+
+
+def _write_usd(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
+    if not _exists(bpy.ops.wm.usd_export):
+        raise ExportFailed(f"this Blender {bpy.app.version_string} was built without USD, so it cannot write {path.name}")
+    _call(
+        bpy.ops.wm.usd_export,
+        filepath=str(path),
+        selected_objects_only=True,
+        export_animation=True,
+        export_armatures=True,
+        only_deform_bones=False,
+        export_materials=True,
+    )
+
+
+def _write_blend(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, check_existing=False)
+
+
+@contextmanager
+def _only_selected(context: bpy.types.Context, objects: Sequence[bpy.types.Object]) -> Iterator[None]:
+    layer = context.view_layer
+    if layer.objects.active is not None and layer.objects.active.mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    before, active = [other for other in layer.objects if other.select_get()], layer.objects.active
+    for other in before:
+        other.select_set(False)
+    for wanted in objects:
+        wanted.select_set(True)
+    layer.objects.active = objects[0]
+    try:
+        yield
+    finally:
+        for wanted in objects:
+            wanted.select_set(False)
+        for other in before:
+            other.select_set(True)
+        layer.objects.active = active
+
+
+@contextmanager
+def _scene_is_the_take(
+    scene: bpy.types.Scene, objects: Sequence[bpy.types.Object], clip_name: str, frame_count: int
+) -> Iterator[None]:
+    """The scene named after the clip, with the objects' keys beginning at frame 0, for the time of an export."""
+    actions = {thing.animation_data.action for thing in objects if thing.animation_data and thing.animation_data.action}
+    first = min((action.frame_range[0] for action in actions), default=0.0)
+    before = (scene.name, scene.frame_start, scene.frame_end, scene.frame_current)
+    scene.name = clip_name
+    _shift(actions, -first)
+    scene.frame_start, scene.frame_end = 0, frame_count - 1
+    scene.frame_set(0)
+    try:
+        yield
+    finally:
+        _shift(actions, first)
+        scene.name, scene.frame_start, scene.frame_end = before[:3]
+        scene.frame_set(before[3])
+
+
+def _shift(actions: set[bpy.types.Action], frames: float) -> None:
+    if frames:
+        for action in actions:
+            keyframes.shift_keys(action, frames)
+
+
+def _call(operator, **settings) -> None:
+    """Call an operator with those of the settings that this Blender's version of it knows."""
+    known = operator.get_rna_type().properties.keys()
+    operator(check_existing=False, **{name: value for name, value in settings.items() if name in known})
+
+
+def _exists(operator) -> bool:
+    try:
+        operator.get_rna_type()
+    except (KeyError, RuntimeError, AttributeError):
+        return False
+    return True
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Location:")]
+    return lines[-1] if lines else type(error).__name__
+
+
+def scene_rate(scene: bpy.types.Scene) -> Fraction:
+    """The scene's exact frames a second."""
+    return timing.rate_from_blender(scene.render.fps, scene.render.fps_base)
