@@ -62,6 +62,6 @@ def load_body_mesh(path: str | os.PathLike[str]) -> BodyMesh:
     try:
         with np.load(path, allow_pickle=False) as archive:
             data = {name: archive[name] for name in _FIELDS}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         raise RigError(f"{path} is not a body mesh file: {error}") from error
     return BodyMesh(**{**data, "material_names": tuple(data["material_names"].tolist())})

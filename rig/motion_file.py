@@ -91,7 +91,7 @@ def load_motion(path: str | os.PathLike[str]) -> MotionRecord:
             data = {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
         raise RigError(f"{path} does not exist, expected a motion.npz file") from error
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, AttributeError, TypeError, EOFError) as error:
         raise RigError(f"{path} is not a motion.npz file: {error}") from error
     missing = [key for key in _REQUIRED if key not in data]
     if missing:
