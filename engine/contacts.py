@@ -1,0 +1,127 @@
+"""Detecting when heels and toes stand on the floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rig.local_regression import smooth_series
+from rig.motion import Motion
+from rig.skeleton import CONTACT_NAMES
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class ContactConfig:
+    """What counts as standing on the floor.
+
+    height_m, height_width_m   height above the person's own ground at which contact is as likely as not, and the
+                               width of that transition
+    speed_m_s, speed_width_m_s the same for speed
+    speed_window_s             standard deviation of the window speed is measured over, s
+    ground_window_s            half width of the window whose lowest foot point is the person's own ground, s:
+                               absorbs slow errors of the root and low steps; shorter than this is a jump
+    ground_limit_m             how far that ground may lie from the floor
+    on, off                    hysteresis: a contact begins above `on` and lasts while above `off`
+    min_contact_s, min_gap_s   shorter contacts are dropped, shorter interruptions are bridged, s
+    """
+
+    height_m: float = 0.055
+    height_width_m: float = 0.015
+    speed_m_s: float = 0.45
+    speed_width_m_s: float = 0.12
+    speed_window_s: float = 0.035
+    ground_window_s: float = 0.8
+    ground_limit_m: float = 0.15
+    on: float = 0.6
+    off: float = 0.35
+    min_contact_s: float = 0.1
+    min_gap_s: float = 0.07
+
+
+_DEFAULT = ContactConfig()
+
+
+def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
+    """The motion with `contacts` (T, 4): how surely each heel and big toe stands on the floor (y = 0).
+
+    A value of at least 0.5 is contact, after hysteresis and minimum durations; the rest of the value is the raw
+    probability from height and speed. Feet that were not seen (confidence 0) get at most 0.5.
+    Raises InputError when the skeleton has no heels and toes.
+    """
+    points = foot_points(motion)
+    height_m = points[..., 1] - ground_height_m(motion.times_s, points[..., 1].min(axis=1), config)[:, None]
+    speed_m_s = point_speeds_m_s(motion.times_s, points, config.speed_window_s)
+    low = _sigmoid((config.height_m - height_m) / config.height_width_m)
+    slow = _sigmoid((config.speed_m_s - speed_m_s) / config.speed_width_m_s)
+    probability = low * slow
+    contacts = np.empty_like(probability)
+    for column in range(probability.shape[1]):
+        state = _held(motion.times_s, probability[:, column], config)
+        value = probability[:, column]
+        contacts[:, column] = np.where(state, np.maximum(value, 0.5), np.minimum(value, np.nextafter(0.5, 0.0)))
+    owners = [motion.skeleton.landmark_joints[i] for i in _contact_landmarks(motion)]
+    hidden = motion.confidence[:, owners] <= 0
+    return replace(motion, contacts=np.where(hidden, np.minimum(contacts, 0.5), contacts))
+
+
+def foot_points(motion: Motion) -> np.ndarray:
+    """(T, 4, 3) world positions of heels and big toes in the order of CONTACT_NAMES, m."""
+    return motion.joints_and_landmarks()[1][:, _contact_landmarks(motion)]
+
+
+def point_speeds_m_s(times_s: np.ndarray, points: np.ndarray, window_s: float) -> np.ndarray:
+    """(T, P, 3) positions, m, to (T, P) speeds, m/s, by central differences of positions smoothed over `window_s`."""
+    if len(points) < 2:
+        return np.zeros(points.shape[:2])
+    flat = smooth_series(times_s, points.reshape(len(points), -1), window_s)
+    velocity = np.gradient(flat, times_s, axis=0).reshape(points.shape)
+    return np.linalg.norm(velocity, axis=-1)
+
+
+def ground_height_m(times_s: np.ndarray, lowest_m: np.ndarray, config: ContactConfig = _DEFAULT) -> np.ndarray:
+    """(T,) height of the ground under one person: the lowest foot point (T,) around each time, smoothed, limited."""
+    start = np.searchsorted(times_s, times_s - config.ground_window_s, side="left")
+    stop = np.searchsorted(times_s, times_s + config.ground_window_s, side="right")
+    ground = np.array(
+        [np.partition(lowest_m[a:b], (b - a) // 5)[(b - a) // 5] for a, b in zip(start, stop, strict=True)]
+    )
+    ground = smooth_series(times_s, ground[:, None], 0.5 * config.ground_window_s, order=0)[:, 0]
+    return np.clip(ground, -config.ground_limit_m, config.ground_limit_m)
+
+
+def intervals(state: np.ndarray) -> list[tuple[int, int]]:
+    """(T,) bool to the [start, stop) ranges in which it is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], state, [False]]).astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _held(times_s: np.ndarray, probability: np.ndarray, config: ContactConfig) -> np.ndarray:
+    """(T,) bool after hysteresis, bridging short interruptions and dropping short contacts."""
+    state = np.zeros(len(probability), dtype=bool)
+    for start, stop in intervals(probability > config.off):
+        state[start:stop] = probability[start:stop].max() > config.on
+    # A frame is shown until the next one begins.
+    ends_s = np.append(times_s[1:], times_s[-1] + (np.median(np.diff(times_s)) if len(times_s) > 1 else 1.0))
+    for start, stop in intervals(~state):
+        if start > 0 and stop < len(state) and ends_s[stop - 1] - times_s[start] < config.min_gap_s:
+            state[start:stop] = True
+    for start, stop in intervals(state):
+        touches_end = start == 0 or stop == len(state)
+        if not touches_end and ends_s[stop - 1] - times_s[start] < config.min_contact_s:
+            state[start:stop] = False
+    return state
+
+
+def _contact_landmarks(motion: Motion) -> list[int]:
+    names = motion.skeleton.landmark_names
+    missing = [name for name in CONTACT_NAMES if name not in names]
+    if missing:
+        raise InputError(f"the skeleton has no {', '.join(missing)}, expected heels and big toes to find contacts")
+    return [names.index(name) for name in CONTACT_NAMES]
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-np.clip(x, -40.0, 40.0)))
