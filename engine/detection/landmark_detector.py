@@ -1,82 +1,31 @@
-"""Finds people and their 33 BlazePose landmarks in single pictures with MediaPipe's pose landmarker."""
+"""Follows people from picture to picture and gives the 33 BlazePose landmarks of each."""
 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
-from rig.validation import check_array
-
-from ..errors import InputError
 from ..poses import BLAZEPOSE_NAMES
+from .detections import Detections, make_detections, without_duplicates
 from .model_bundle import find_bundle
-from .native_log import without_native_chatter
+from .pose_networks import Device, PoseNetworks, RegionPose
 
-_COUNT = len(BLAZEPOSE_NAMES)
-
-
-@dataclass(frozen=True)
-class Detections:
-    """The people found in one picture, in no particular order.
-
-    boxes_xyxy       (N, 4) px, around the landmarks
-    scores           (N,) 0..1, mean visibility of the landmarks that lie in the picture
-    landmarks_2d     (N, 33, 2) px of the full upright picture
-    landmarks_3d     (N, 33, 3) m, camera axes (x right, y down, z forward), origin between the hips
-    landmark_scores  (N, 33) 0..1 visibility
-    """
-
-    boxes_xyxy: np.ndarray
-    scores: np.ndarray
-    landmarks_2d: np.ndarray
-    landmarks_3d: np.ndarray
-    landmark_scores: np.ndarray
-
-    def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
-        for name, shape in (
-            ("boxes_xyxy", ("N", 4)),
-            ("scores", ("N",)),
-            ("landmarks_2d", ("N", _COUNT, 2)),
-            ("landmarks_3d", ("N", _COUNT, 3)),
-            ("landmark_scores", ("N", _COUNT)),
-        ):
-            object.__setattr__(self, name, check_array(name, getattr(self, name), shape, sizes=sizes))
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def take(self, rows: np.ndarray) -> Detections:
-        """Only some of the people: (M,) indices or (N,) booleans."""
-        return Detections(
-            self.boxes_xyxy[rows],
-            self.scores[rows],
-            self.landmarks_2d[rows],
-            self.landmarks_3d[rows],
-            self.landmark_scores[rows],
-        )
-
-
-class Device(Enum):
-    """Where the networks run."""
-
-    CPU = "cpu"
-    GPU = "gpu"
+_WHOLE = np.array([0.5, 0.5, 1.0, 1.0, 0.0])
+_SAME_REGION_IOU = 0.6
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
     """How people are looked for.
 
-    max_people           most people found in one picture
+    max_people           most people followed at a time
     min_detection_score  below it a person is not detected
-    min_presence_score   below it a detected pose is dropped again
+    min_presence_score   below it a followed person counts as lost
+    search_every         people who are not followed yet are searched in every n-th picture (and whenever somebody is
+                         lost, or nobody is followed)
     bundle               a pose_landmarker .task file in place of the packaged models
     device               where the networks run
     """
@@ -84,42 +33,46 @@ class DetectorOptions:
     max_people: int = 4
     min_detection_score: float = 0.5
     min_presence_score: float = 0.5
+    search_every: int = 5
     bundle: str | None = None
     device: Device = Device.CPU
 
 
-class LandmarkDetector:
-    """MediaPipe's pose landmarker on one picture after the other; use it as a context manager or call `close`.
+@dataclass(frozen=True)
+class DetectorState:
+    """What the detector carries from one picture to the next; restoring it continues a run exactly.
 
-    Every picture is looked at for itself, so that results do not depend on where a run started.
+    regions   (K, 5) where the followed people are expected, layout as `RegionPose.next_region`
+    pictures  how many pictures were seen
+    searches  how many searches were made
+    """
+
+    regions: np.ndarray = field(default_factory=lambda: np.empty((0, 5)))
+    pictures: int = 0
+    searches: int = 0
+
+
+class LandmarkDetector:
+    """People and their landmarks in consecutive pictures; use it as a context manager or call `close`.
+
+    A followed person's region comes from the landmarks of the picture before, which is faster and steadier than
+    detecting anew. New people are searched in the whole picture and, in turn, in square parts of it, where people
+    who are small in the whole picture become large enough to be seen.
     Raises InputError for a model bundle that cannot be used, MissingTool when there is none.
     """
 
     def __init__(self, options: DetectorOptions | None = None) -> None:
         self.options = options or DetectorOptions()
-        bundle = find_bundle(self.options.bundle)
         os.environ.setdefault("GLOG_minloglevel", "2")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with without_native_chatter():
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
-
-            delegate = BaseOptions.Delegate.GPU if self.options.device is Device.GPU else BaseOptions.Delegate.CPU
-            settings = vision.PoseLandmarkerOptions(
-                # Read here, because the library's own file access fails on some non-ASCII paths.
-                base_options=BaseOptions(model_asset_buffer=bundle.read_bytes(), delegate=delegate),
-                running_mode=vision.RunningMode.IMAGE,
-                num_poses=self.options.max_people,
-                min_pose_detection_confidence=self.options.min_detection_score,
-                min_pose_presence_confidence=self.options.min_presence_score,
-            )
-            try:
-                self._landmarker: Any = vision.PoseLandmarker.create_from_options(settings)
-            except (RuntimeError, ValueError) as error:
-                raise InputError(f"the detector cannot start with model {bundle}: {error}") from error
-        self._image: Any = mediapipe.Image
-        self._format: Any = mediapipe.ImageFormat.SRGB
-        self._warm = False
+        self._networks = PoseNetworks(
+            find_bundle(self.options.bundle),
+            max_people=self.options.max_people,
+            min_detection=self.options.min_detection_score,
+            min_presence=self.options.min_presence_score,
+            device=self.options.device,
+        )
+        self.state = DetectorState()
 
     def __enter__(self) -> LandmarkDetector:
         return self
@@ -130,40 +83,68 @@ class LandmarkDetector:
         self.close()
 
     def close(self) -> None:
-        """Free the networks; leaving that to the interpreter's exit prints tracebacks in some versions."""
-        if self._landmarker is not None:
-            self._landmarker.close()
-            self._landmarker = None
+        """Free the networks."""
+        self._networks.close()
 
     def detect(self, image_rgb: np.ndarray, size: tuple[int, int] | None = None) -> Detections:
-        """People in one picture.
+        """People in the next picture.
 
         image_rgb  (H, W, 3) uint8, C-contiguous
         size       (width, height) px of the picture that pixel coordinates refer to; the image's own if None
         """
-        quiet: AbstractContextManager[None] = nullcontext() if self._warm else without_native_chatter()
-        with quiet:
-            result = self._landmarker.detect(self._image(self._format, image_rgb))
-        self._warm = self._warm or bool(result.pose_landmarks)
-        height, width = image_rgb.shape[:2]
-        return _detections(result, size or (width, height))
+        size = size or (image_rgb.shape[1], image_rgb.shape[0])
+        picture = self._networks.picture(image_rgb)
+        state, searches = self.state, self.state.searches
+        poses = [pose for region in state.regions if (pose := self._networks.look(picture, region)) is not None]
+        lost = len(poses) < len(state.regions)
+        due = state.pictures % self.options.search_every == 0 and len(poses) < self.options.max_people
+        if lost or due or not poses:
+            part = _search_regions(size)[searches % len(_search_regions(size))]
+            found = self._networks.search(picture, part)
+            searches += 1
+            for region in found:
+                known = any(_overlap(region, pose.next_region) > _SAME_REGION_IOU for pose in poses)
+                if not known and (pose := self._networks.look(picture, region)) is not None:
+                    poses.append(pose)
+        people, rows = _chosen(poses, size, self.options.max_people)
+        regions = np.array([poses[row].next_region for row in rows]).reshape(-1, 5)
+        self.state = DetectorState(regions, state.pictures + 1, searches)
+        return people
 
 
-def _detections(result: Any, size: tuple[int, int]) -> Detections:
-    people = len(result.pose_landmarks)
-    flat = np.array(
-        [(p.x, p.y, p.visibility) for pose in result.pose_landmarks for p in pose], dtype=np.float64
-    ).reshape(people, _COUNT, 3)
-    points = flat[..., :2] * size
-    scores = np.clip(flat[..., 2], 0.0, 1.0)
-    world = np.array(
-        [(p.x, p.y, p.z) for pose in result.pose_world_landmarks for p in pose], dtype=np.float64
-    ).reshape(people, _COUNT, 3)
-    inside = ((points >= 0) & (points <= size)).all(axis=-1)
-    return Detections(
-        boxes_xyxy=np.concatenate([points.min(axis=1), points.max(axis=1)], axis=-1) if people else np.empty((0, 4)),
-        scores=(scores * inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 1),
-        landmarks_2d=points,
-        landmarks_3d=world,
-        landmark_scores=scores,
+def _chosen(poses: list[RegionPose], size: tuple[int, int], most: int) -> tuple[Detections, np.ndarray]:
+    """The distinct people among poses, at most `most` by score, and their rows in `poses`."""
+    landmarks = np.array([pose.landmarks for pose in poses]).reshape(-1, len(BLAZEPOSE_NAMES), 3)
+    people = make_detections(
+        landmarks[..., :2] * size,
+        np.array([pose.world for pose in poses]).reshape(landmarks.shape),
+        np.clip(landmarks[..., 2], 0.0, 1.0),
+        size,
     )
+    rows = np.flatnonzero(without_duplicates(people))
+    rows = np.sort(rows[np.argsort(-people.scores[rows], kind="stable")][:most])
+    return people.take(rows), rows
+
+
+def _search_regions(size: tuple[int, int]) -> list[np.ndarray]:
+    """Where to search in turn, each (5,): the whole picture every other time, and two or three square parts."""
+    width, height = size
+    side = min(size)
+    span = max(size) - side
+    if span < 0.2 * side:
+        return [_WHOLE]
+    parts = []
+    for share in (0.0, 1.0) if span < 0.6 * side else (0.0, 1.0, 0.5):
+        x, y = (share * span, 0.0) if width > height else (0.0, share * span)
+        parts.append(
+            np.array([(x + side / 2) / width, (y + side / 2) / height, side / width, side / height, 0.0])
+        )
+    return [region for part in parts for region in (_WHOLE, part)]
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two (5,) regions, their turn left aside."""
+    low = np.maximum(a[:2] - a[2:4] / 2, b[:2] - b[2:4] / 2)
+    high = np.minimum(a[:2] + a[2:4] / 2, b[:2] + b[2:4] / 2)
+    shared = float(np.prod(np.maximum(high - low, 0.0)))
+    return shared / float(a[2] * a[3] + b[2] * b[3] - shared + 1e-12)

@@ -15,11 +15,14 @@ _CHATTER = re.compile(
 
 
 @contextmanager
-def without_native_chatter() -> Iterator[None]:
+def without_native_chatter(active: bool = True) -> Iterator[None]:
     """Hold back what is written to the process's stderr; afterwards pass on all but informational native log lines.
 
-    It works on the file descriptor, because native code does not know `sys.stderr`; without one it does nothing.
+    It works on the file descriptor, because native code does not know `sys.stderr`; without one, or not `active`, it does nothing.
     """
+    if not active:
+        yield
+        return
     try:
         sys.stderr.flush()
         kept = os.dup(2)
