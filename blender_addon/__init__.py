@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mocap from Video: captures people from video and keys them as armatures."""
 
+from . import capture, file_operators, panels, preferences, properties
+
 bl_info = {
     "name": "Mocap from Video (Swingtwist)",
     "author": "Swingtwist contributors",
@@ -10,3 +12,15 @@ bl_info = {
     "description": "Capture people from video as animated armatures and export them to game engines",
     "category": "Animation",
 }
+
+_MODULES = (preferences, properties, capture, file_operators, panels)
+
+
+def register() -> None:
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_MODULES):
+        module.unregister()

@@ -5,7 +5,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from .core import body_mesh, frames, retarget
+from .core import body_mesh, retarget
 
 
 def build_armature(context: bpy.types.Context, rig: retarget.RigDefinition, name: str) -> bpy.types.Object:
@@ -44,7 +44,7 @@ def build_body(
     vertices = rig.to_armature(mesh.vertices)
     data = bpy.data.meshes.new(name)
     data.from_pydata(vertices.tolist(), [], mesh.faces.tolist())
-    for material_name, color in zip(mesh.material_names, mesh.material_colors):
+    for material_name, color in zip(mesh.material_names, mesh.material_colors, strict=True):
         data.materials.append(_material(material_name, color))
     data.polygons.foreach_set("material_index", np.ascontiguousarray(mesh.face_materials, dtype=np.int32))
     data.polygons.foreach_set("use_smooth", np.ones(len(mesh.faces), dtype=bool))
@@ -57,11 +57,6 @@ def build_body(
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
     return body
-
-
-def pelvis_rest(rig: retarget.RigDefinition) -> np.ndarray:
-    """(3,) rest position of the pelvis in the world frame of a motion that stands on y = 0, m."""
-    return frames.WORLD_TO_ARMATURE.T @ rig.heads[1]
 
 
 def _make_only_active(context: bpy.types.Context, thing: bpy.types.Object) -> None:
@@ -83,7 +78,7 @@ def _assign_weights(body: bpy.types.Object, rig: retarget.RigDefinition, mesh: b
             continue
         group = body.vertex_groups.new(name=bone_name)
         touched = np.flatnonzero(table[:, index] > 1e-6)
-        for vertex, weight in zip(touched.tolist(), table[touched, index].tolist()):
+        for vertex, weight in zip(touched.tolist(), table[touched, index].tolist(), strict=True):
             group.add((vertex,), weight, "REPLACE")
 
 

@@ -4,9 +4,9 @@
 import importlib.util
 
 if importlib.util.find_spec(f"{__package__}.rig"):
-    from .rig import bone_maps, body_mesh, errors, frames, motion_file, retarget, root_motion, skeleton, timing
+    from .rig import body_mesh, bone_maps, errors, frames, motion_file, retarget, root_motion, skeleton, timing
 else:
-    from rig import bone_maps, body_mesh, errors, frames, motion_file, retarget, root_motion, skeleton, timing
+    from rig import body_mesh, bone_maps, errors, frames, motion_file, retarget, root_motion, skeleton, timing
 
 __all__ = [
     "body_mesh",

@@ -24,7 +24,7 @@ def run_export(request: dict[str, Any]) -> None:
     meshes = [body_mesh.load_body_mesh(person["mesh"]) if person["mesh"] else None for person in request["people"]]
     clip_name = request["clip_name"]
     objects: list[bpy.types.Object] = []
-    for record, mesh in zip(records, meshes):
+    for record, mesh in zip(records, meshes, strict=True):
         alone = len(records) == 1
         placement = Placement(
             # Unreal takes a node of exactly this name for Blender's own and adds no bone for it.

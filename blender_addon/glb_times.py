@@ -19,9 +19,7 @@ _FLOAT = 5126
 def set_frame_times(path: Path, fps: Fraction, frame_count: int) -> None:
     """Rewrite the key times of every animation in the file, of `frame_count` sampled frames, to frame / fps seconds."""
     document, binary = _read(path)
-    inputs = {
-        sampler["input"] for animation in document.get("animations", []) for sampler in animation["samplers"]
-    }
+    inputs = {sampler["input"] for animation in document.get("animations", []) for sampler in animation["samplers"]}
     views = {index: _times(document, binary, index) for index in inputs}
     last = max((float(times[-1]) for times in views.values()), default=0.0)
     if frame_count < 2 or last <= 0.0:

@@ -2,7 +2,9 @@
 """One captured person in the scene: armature, skinned body and keyframes from a motion file."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import bpy
 
@@ -43,3 +45,31 @@ def add_person(
         objects.append(armatures.build_body(context, rig, mesh, armature, f"{placement.object_name}_Body"))
     keyframes.write_keyframes(armature, rig, animation, placement.clip_name, placement.start_frame)
     return objects
+
+
+def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placement: Placement) -> list[bpy.types.Object]:
+    """Add the people of motion files, each with the body file beside it if there is one, and set the scene's time.
+
+    Several people get their ids behind the names. The armatures are left selected. Raises RigError.
+    """
+    records = [motion_file.load_motion(path) for path in paths]
+    bodies = [path.with_name(path.name.replace("motion", "body", 1)) for path in paths]
+    meshes = [
+        body_mesh.load_body_mesh(body) if body != path and body.is_file() else None
+        for path, body in zip(paths, bodies, strict=True)
+    ]
+    armatures = []
+    for record, mesh in zip(records, meshes, strict=True):
+        named = placement
+        if len(records) > 1:
+            named = replace(
+                placement,
+                object_name=f"{placement.object_name}_{record.person_id}",
+                clip_name=f"{placement.clip_name}_{record.person_id}",
+            )
+        armatures.append(add_person(context, record, mesh, named)[0])
+    for armature in armatures:
+        armature.select_set(True)
+    frame_count = max(len(record.motion) for record in records)
+    keyframes.set_scene_time(context.scene, records[0].motion.fps, placement.start_frame, frame_count)
+    return armatures

@@ -3,7 +3,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import bpy
@@ -92,7 +91,9 @@ def _write_glb(context: bpy.types.Context, path: Path, clip_name: str, frame_cou
 
 def _write_usd(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
     if not _exists(bpy.ops.wm.usd_export):
-        raise ExportFailed(f"this Blender {bpy.app.version_string} was built without USD, so it cannot write {path.name}")
+        raise ExportFailed(
+            f"this Blender {bpy.app.version_string} was built without USD, so it cannot write {path.name}"
+        )
     _call(
         bpy.ops.wm.usd_export,
         filepath=str(path),
@@ -172,8 +173,3 @@ def _exists(operator) -> bool:
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith("Location:")]
     return lines[-1] if lines else type(error).__name__
-
-
-def scene_rate(scene: bpy.types.Scene) -> Fraction:
-    """The scene's exact frames a second."""
-    return timing.rate_from_blender(scene.render.fps, scene.render.fps_base)

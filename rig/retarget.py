@@ -13,7 +13,6 @@ import numpy as np
 from .bone_maps import ROOT_BONE, BoneNaming, bone_name
 from .errors import RigError
 from .frames import WORLD_TO_ARMATURE, rotate
-from .kinematics import global_rotations
 from .motion import Motion
 from .root_motion import RootMode, RootMotion, split_root_motion
 from .rotations import make_sign_continuous, quat_wxyz_to_rotmat, rotmat_to_quat_wxyz
@@ -211,7 +210,9 @@ def _animation(rig: RigDefinition, fps: Fraction, local_rotmats: np.ndarray, spl
 def _tails(skeleton: Skeleton, joints: np.ndarray, origin: np.ndarray) -> np.ndarray:
     """(J, 3) bone tails: the main child's head, or for leaves a length taken from their surroundings."""
     index = {name: joint for joint, name in enumerate(skeleton.joint_names)}
-    landmarks = dict(zip(skeleton.landmark_names, rotate(WORLD_TO_ARMATURE, skeleton.rest_landmarks - origin), strict=True))
+    landmarks = dict(
+        zip(skeleton.landmark_names, rotate(WORLD_TO_ARMATURE, skeleton.rest_landmarks - origin), strict=True)
+    )
     height = float(np.ptp(joints[:, 2]))
     tails = np.empty_like(joints)
     for joint, name in enumerate(skeleton.joint_names):

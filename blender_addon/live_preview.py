@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Armatures that move while a capture works, before its final motion is known."""
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+from . import armature as armatures
+from . import keyframes
+from .core import retarget, skeleton
+
+
+class LivePreview:
+    """One armature per person, posed as poses arrive; holds names, never Blender's objects, which undo replaces."""
+
+    def __init__(self) -> None:
+        self._rest: dict[int, np.ndarray] = {}
+        self._rigs: dict[int, retarget.RigDefinition] = {}
+        self._names: dict[int, str] = {}
+        self._start: np.ndarray | None = None
+
+    def show(self, context: bpy.types.Context, events: list[dict[str, Any]]) -> None:
+        """Show the last pose of each person among the engine's pose events."""
+        latest: dict[int, dict[str, Any]] = {}
+        for event in events:
+            person = int(event["person_id"])
+            if "rest_joints" in event:
+                self._rest[person] = np.asarray(event["rest_joints"], dtype=np.float64)
+            if person in self._rest:
+                latest[person] = event
+        for person, event in latest.items():
+            rig = self._rigs.get(person)
+            if rig is None:
+                bones = skeleton.Skeleton(skeleton.SMPL_JOINT_NAMES, skeleton.SMPL_PARENTS, self._rest[person])
+                rig = self._rigs[person] = retarget.build_rig(bones)
+            armature = self._armature(context, person, rig)
+            pelvis = np.asarray(event["transl"], dtype=np.float64) + self._rest[person][0]
+            if self._start is None:
+                # The floor is not known yet: the first pelvis seen stands at its rest height over the origin.
+                self._start = pelvis - [0.0, rig.heads[1][2], 0.0]
+            pose = retarget.pose_rig(rig, np.asarray(event["rotations_wxyz"]), pelvis - self._start)
+            keyframes.show_pose(armature, rig, pose)
+
+    def remove(self) -> None:
+        """Take the preview out of the scene."""
+        for name in self._names.values():
+            armature = bpy.data.objects.get(name)
+            if armature is not None:
+                data = armature.data
+                bpy.data.objects.remove(armature)
+                bpy.data.armatures.remove(data)
+        self._names.clear()
+
+    def _armature(self, context: bpy.types.Context, person: int, rig: retarget.RigDefinition) -> bpy.types.Object:
+        found = bpy.data.objects.get(self._names.get(person, ""))
+        if found is None:
+            found = armatures.build_armature(context, rig, f"Live {person}")
+            self._names[person] = found.name
+        return found

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel in the 3D view's sidebar."""
+
+import bpy
+
+from .preferences import engine_path
+from .properties import settings_of
+
+
+class SWINGTWIST_PT_capture(bpy.types.Panel):
+    bl_label = "Mocap from Video"
+    bl_idname = "SWINGTWIST_PT_capture"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Mocap"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = settings_of(context), self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        choices = layout.column()
+        choices.enabled = not settings.running
+        choices.prop(settings, "video")
+        choices.prop(settings, "people")
+        if settings.people == "ID":
+            choices.prop(settings, "person_id")
+        choices.separator()
+        for name in ("smoothing", "foot_lock", "root_motion", "bone_names", "start_frame"):
+            choices.prop(settings, name)
+        layout.separator()
+        if settings.running:
+            _draw_progress(layout, settings)
+        else:
+            row = layout.row()
+            row.scale_y = 1.5
+            row.enabled = bool(settings.video)
+            row.operator("swingtwist.capture", icon="PLAY")
+            if settings.message:
+                layout.label(text=settings.message)
+            if not engine_path(context):
+                layout.label(text="Set the engine in the preferences", icon="ERROR")
+        files = layout.row(align=True)
+        files.enabled = not settings.running
+        files.operator("swingtwist.import_motion", text="Import", icon="IMPORT")
+        files.operator("swingtwist.export", text="Export", icon="EXPORT")
+
+
+def _draw_progress(layout: bpy.types.UILayout, settings) -> None:
+    if hasattr(layout, "progress"):  # 4.0
+        layout.progress(factor=settings.progress, text=settings.message)
+    else:
+        layout.label(text=settings.message)
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(settings, "progress", text="", slider=True)
+    row = layout.row()
+    row.enabled = not settings.stopping
+    row.operator("swingtwist.cancel", icon="X")
+
+
+def register() -> None:
+    bpy.utils.register_class(SWINGTWIST_PT_capture)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(SWINGTWIST_PT_capture)

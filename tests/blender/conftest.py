@@ -1,0 +1,43 @@
+"""The Blenders of this machine, and ways to run scripts inside them."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.export.blender import BlenderCommand, find_blender
+
+_BINARY = os.environ.get("SWINGTWIST_TEST_BLENDER") or shutil.which("blender")
+
+
+def _commands() -> dict[str, BlenderCommand]:
+    found = {}
+    if importlib.util.find_spec("bpy") is not None:
+        found["module"] = BlenderCommand((sys.executable, "-P"), "module")
+    if _BINARY:
+        found["program"] = find_blender(Path(_BINARY))
+    return found
+
+
+@pytest.fixture
+def no_blender_named(monkeypatch):
+    """The environment without a setting that names a Blender."""
+    monkeypatch.delenv("SWINGTWIST_BLENDER", raising=False)
+
+
+@pytest.fixture(params=["module", "program"])
+def blender_program(request, no_blender_named):
+    """What ExportOptions.blender takes to export with the bpy module (None) or the Blender program."""
+    if request.param not in _commands():
+        pytest.skip(f"needs Blender as a {request.param}")
+    return None if request.param == "module" else Path(_BINARY)
+
+
+@pytest.fixture
+def blender_module(no_blender_named):
+    """Skips without the bpy module."""
+    if "module" not in _commands():
+        pytest.skip("needs the bpy module")

@@ -1,0 +1,77 @@
+"""Stands in for the capture engine: speaks its JSON lines about a made-up walk, at the pace asked for.
+
+`fake_engine.py run VIDEO --out DIR/motion.npz ...`; the video's name chooses the part it plays: `hang` never ends and
+ignores interrupts, `fail` ends with an error, `crash` dies without a word to the protocol, all else succeeds.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+
+import numpy as np
+from sample_bodies import box_body
+from sample_motions import walking
+
+from rig.body_mesh import save_body_mesh
+from rig.motion_file import MotionRecord, save_motion
+from rig.rotations import rotmat_to_quat_wxyz
+
+
+def say(**event):
+    print(json.dumps(event), flush=True)
+
+
+def main(arguments):
+    video, out = Path(arguments[1]), Path(arguments[arguments.index("--out") + 1])
+    part = video.stem
+    pause_s = float(os.environ.get("FAKE_ENGINE_PAUSE_S", "0"))
+    if os.environ.get("FAKE_ENGINE_ARGUMENTS"):
+        Path(os.environ["FAKE_ENGINE_ARGUMENTS"]).write_text(json.dumps(arguments))
+    motion = walking(3.0, Fraction(30000, 1001))[0]
+    say(event="progress", stage="detect", done=0, total=len(motion), fps=0.0, eta_s=None)
+    if part == "crash":
+        print("something went wrong deep inside", file=sys.stderr)
+        return 70
+    if part == "fail":
+        say(event="error", message="no person was found in the video", exit_code=3)
+        return 3
+    if part == "hang":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        Path(os.environ["FAKE_ENGINE_CHILD"]).write_text(str(child.pid))
+        while True:
+            time.sleep(1)
+    quats = rotmat_to_quat_wxyz(motion.local_rotmats())
+    print("a line that is not JSON", flush=True)
+    for frame in range(len(motion)):
+        event = {"rest_joints": motion.skeleton.rest_joints.tolist()} if frame == 0 else {}
+        say(
+            event="pose",
+            person_id=4,
+            frame=frame,
+            time_s=float(motion.times_s[frame]),
+            rotations_wxyz=quats[frame].tolist(),
+            transl=(motion.transl[frame] + [1.0, -2.0, -4.0]).tolist(),
+            **event,
+        )
+        say(event="progress", stage="detect", done=frame + 1, total=len(motion), fps=25.0, eta_s=1.0)
+        time.sleep(pause_s)
+    say(event="warning", message="the camera's field of view is a guess")
+    job = out.with_suffix(".mocap")
+    job.mkdir()
+    cameras = np.tile(np.eye(4), (len(motion), 1, 1))
+    record = MotionRecord(motion, cameras, np.eye(3), (640, 480), 4, {"video": video.name})
+    save_motion(job / "motion_4.npz", record)
+    save_body_mesh(job / "body_4.npz", box_body(motion.skeleton))
+    say(event="result", job=str(job), files=[str(out)], people=[4])
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))
