@@ -1,0 +1,286 @@
+"""Pinning standing feet to their place on the floor, eased in and out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from rig.frames import rotate
+from rig.kinematics import global_rotations, joint_positions
+from rig.local_regression import smooth_series
+from rig.motion import Motion
+from rig.rotations import rotvec_to_rotmat
+from rig.skeleton import CONTACT_NAMES, JOINT
+
+from .contacts import ContactConfig, detect_contacts, foot_points, intervals
+from .ik.refine import refine_chain
+
+
+class FootLockMode(Enum):
+    """When feet are pinned."""
+
+    AUTO = "auto"
+    """During detected contacts, unless the foot moves too far in one to have stood."""
+    ALWAYS = "always"
+    """Whenever a foot is near the floor and not clearly moving, however far that moves it."""
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class FootLockConfig:
+    """How feet are pinned.
+
+    mode               see FootLockMode
+    ease_s             time over which a correction fades in before and out after a contact, s
+    max_correction_m   AUTO leaves a contact alone whose foot would have to move farther than this, m
+    split_m            a foot that wanders farther than this within one contact is pinned to a slowly moving place
+    wander_s           time constant of that place, s
+    root_s             time constant of the part of the correction that the root takes, s
+    reach_share        share of the leg's full length a pinned leg may be stretched to before the root gives way
+    damping            of the leg solve, see `ik.refine.refine_chain`
+    iterations         of the leg solve
+    clearance_m        a swinging foot may dip this far into the floor before it is lifted, m
+    """
+
+    mode: FootLockMode = FootLockMode.AUTO
+    ease_s: float = 0.12
+    max_correction_m: float = 0.20
+    split_m: float = 0.06
+    wander_s: float = 0.5
+    root_s: float = 0.15
+    reach_share: float = 0.998
+    damping: float = 0.05
+    iterations: int = 6
+    clearance_m: float = 0.005
+
+
+_DEFAULT = FootLockConfig()
+_ALWAYS_CONTACTS = ContactConfig(height_m=0.10, height_width_m=0.02, speed_m_s=0.8, speed_width_m_s=0.2)
+_CHUNK_FRAMES = 1024
+_SIDES = ("left", "right")
+
+
+def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT) -> Motion:
+    """The motion with standing heels and toes kept at one place at the height of the sole on the floor (y = 0).
+
+    Contacts are `motion.contacts` >= 0.5. For each, the place is the median of the heel or toe over it. The shift
+    this asks of the feet is divided: the slow part both feet share goes to the root, the rest to the leg chains
+    (hip, knee) by damped least squares; the foot turns about its pinned point or, where heel and toe both stand,
+    onto the line between their places. Shifts fade in and out over `ease_s`; between contacts a foot is only
+    lifted out of the floor.
+    """
+    if config.mode is FootLockMode.OFF:
+        return motion
+    if config.mode is FootLockMode.ALWAYS:
+        motion = replace(motion, contacts=detect_contacts(motion, _ALWAYS_CONTACTS).contacts)
+    pins = _pins(motion, config)
+    if not pins.weights.any():
+        return motion
+    motion = _shift_root(motion, pins, config)
+    return _bend_legs(motion, pins, config)
+
+
+@dataclass(frozen=True)
+class ContactReport:
+    """How still one heel or toe stands: frames [start, stop), mean slide per frame, m, and deepest dip, m."""
+
+    point: str
+    start: int
+    stop: int
+    slide_m: float
+    penetration_m: float
+
+
+def contact_reports(motion: Motion) -> list[ContactReport]:
+    """One report for each contact of at least two frames, by `motion.contacts` >= 0.5."""
+    points = foot_points(motion)
+    reports = []
+    for column, name in enumerate(CONTACT_NAMES):
+        for start, stop in intervals(motion.contacts[:, column] >= 0.5):
+            if stop - start >= 2:
+                path = points[start:stop, column]
+                steps = np.linalg.norm(np.diff(path[:, [0, 2]], axis=0), axis=1)
+                dip = max(0.0, -float(path[:, 1].min()))
+                reports.append(ContactReport(name, start, stop, float(steps.mean()), dip))
+    return reports
+
+
+def mean_slide_m(motion: Motion) -> float:
+    """Mean horizontal slide of feet in contact per frame, m; 0 without contacts."""
+    reports = contact_reports(motion)
+    frames = sum(r.stop - r.start - 1 for r in reports)
+    return sum(r.slide_m * (r.stop - r.start - 1) for r in reports) / frames if frames else 0.0
+
+
+@dataclass(frozen=True)
+class _Pins:
+    """Where each heel and toe belongs: places (T, 4, 3) m (of the nearest contact) and weights (T, 4) 0..1, eased."""
+
+    places: np.ndarray
+    weights: np.ndarray
+
+
+def _pins(motion: Motion, config: FootLockConfig) -> _Pins:
+    points = foot_points(motion)
+    soles = _sole_heights_m(motion)
+    places, weights = points.copy(), np.zeros(points.shape[:2])
+    for column in range(points.shape[1]):
+        taken = np.zeros(len(motion))
+        for start, stop in intervals(motion.contacts[:, column] >= 0.5):
+            place = _place(motion.times_s[start:stop], points[start:stop, column], config)
+            place[:, 1] = soles[column]
+            away = np.linalg.norm(place - points[start:stop, column], axis=1)
+            if config.mode is FootLockMode.AUTO and np.median(away) > config.max_correction_m:
+                continue
+            weight = _eased(motion.times_s, start, stop, config.ease_s)
+            # Outside its contact the correction itself is kept, not the place: the foot is not dragged back.
+            correction = np.zeros_like(points[:, column])
+            correction[start:stop] = place - points[start:stop, column]
+            correction[:start] = correction[start]
+            correction[stop:] = correction[stop - 1]
+            nearer = weight > taken
+            places[nearer, column] = (points[:, column] + correction)[nearer]
+            weights[:, column] = np.maximum(weights[:, column], weight)
+            taken = np.maximum(taken, weight)
+    return _Pins(places, weights)
+
+
+def _sole_heights_m(motion: Motion) -> np.ndarray:
+    """(4,) height of heels and toes above the floor when the rest pose stands on it, m."""
+    names = motion.skeleton.landmark_names
+    heights = motion.skeleton.rest_landmarks[[names.index(name) for name in CONTACT_NAMES], 1]
+    return heights - heights.min()
+
+
+def _place(times_s: np.ndarray, path: np.ndarray, config: FootLockConfig) -> np.ndarray:
+    """(N, 3) where a point that stands belongs in each frame of its contact: one place, unless it wanders far."""
+    middle = np.median(path, axis=0)
+    if np.linalg.norm(path - middle, axis=1).max() <= config.split_m:
+        return np.tile(middle, (len(path), 1))
+    return smooth_series(times_s, path, config.wander_s, order=0)
+
+
+def _eased(times_s: np.ndarray, start: int, stop: int, ease_s: float) -> np.ndarray:
+    """(T,) 1 in frames [start, stop), falling smoothly to 0 over `ease_s` on both sides."""
+    away_s = np.maximum(times_s[start] - times_s, times_s - times_s[stop - 1])
+    x = np.clip(1.0 - away_s / max(ease_s, 1e-9), 0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
+    """Move the root by the slow part of what all pinned points ask for together, and where a leg is too short."""
+    points = foot_points(motion)
+    wish = pins.places - points
+    total = pins.weights.sum(axis=1)
+    mean = np.einsum("tp,tpk->tk", pins.weights, wish) / np.maximum(total, 1e-9)[:, None]
+    known = total > 1e-6
+    mean = np.stack([np.interp(motion.times_s, motion.times_s[known], column[known]) for column in mean.T], axis=1)
+    shift = smooth_series(motion.times_s, mean, config.root_s, np.minimum(total, 2.0) + 0.02)
+    motion = replace(motion, transl=motion.transl + shift)
+
+    # Where a pinned foot is out of the leg's reach the pelvis comes down or closer, smoothly.
+    rotmats = motion.global_rotmats()
+    joints = joint_positions(motion.skeleton, rotmats, motion.transl)
+    targets, weights, _ = _ankle_targets(motion, pins, rotmats, joints)
+    lengths = motion.skeleton.bone_lengths
+    excess = np.zeros((len(motion), 3))
+    for side, name in enumerate(_SIDES):
+        leg = targets[:, side] - joints[:, JOINT[f"{name}_hip"]]
+        distance = np.linalg.norm(leg, axis=1)
+        reach = config.reach_share * (lengths[JOINT[f"{name}_knee"]] + lengths[JOINT[f"{name}_ankle"]])
+        over = np.maximum(distance - reach, 0.0) * weights[:, side]
+        pull = leg / np.maximum(distance, 1e-9)[:, None] * over[:, None]
+        excess = np.where(
+            np.linalg.norm(pull, axis=1, keepdims=True) > np.linalg.norm(excess, axis=1, keepdims=True), pull, excess
+        )
+    if not excess.any():
+        return motion
+    return replace(motion, transl=motion.transl + smooth_series(motion.times_s, excess, 0.5 * config.root_s, order=0))
+
+
+def _ankle_targets(
+    motion: Motion, pins: _Pins, rotmats: np.ndarray, joints: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ankle targets (T, 2, 3) m, their weights (T, 2), and turns of the feet (T, 2, 3, 3) onto heel and toe places.
+
+    The ankle goes where the pinned points land on their places with the foot's turned orientation.
+    """
+    skeleton = motion.skeleton
+    columns = [skeleton.landmark_names.index(name) for name in CONTACT_NAMES]
+    owners = [skeleton.landmark_joints[column] for column in columns]
+    offsets = skeleton.rest_landmarks[columns] - skeleton.rest_joints[owners]
+    points = joints[:, owners] + rotate(rotmats[:, owners], offsets)
+    targets, weights, turns = [], [], []
+    for side, name in enumerate(_SIDES):
+        ankle = joints[:, JOINT[f"{name}_ankle"]]
+        pair = slice(2 * side, 2 * side + 2)
+        pin, place = pins.weights[:, pair], pins.places[:, pair]
+        arms = points[:, pair] - ankle[:, None]
+        turn = _turn_between(points[:, 2 * side + 1] - points[:, 2 * side], place[:, 1] - place[:, 0], pin.min(axis=1))
+        arms = rotate(turn[:, None], arms)
+        total = pin.sum(axis=1)
+        target = np.einsum("tp,tpk->tk", pin, place - arms) / np.maximum(total, 1e-9)[:, None]
+        targets.append(np.where(total[:, None] > 0, target, ankle))
+        weights.append(pin.max(axis=1))
+        turns.append(turn)
+    return np.stack(targets, axis=1), np.stack(weights, axis=1), np.stack(turns, axis=1)
+
+
+def _turn_between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """(T, 3, 3) the least rotation that takes directions `start` (T, 3) `share` (T,) of the way to `end` (T, 3)."""
+    a = start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-9)
+    b = end / np.maximum(np.linalg.norm(end, axis=1, keepdims=True), 1e-9)
+    axis = np.cross(a, b)
+    sine, cosine = np.linalg.norm(axis, axis=1), np.sum(a * b, axis=1)
+    angle = np.arctan2(sine, cosine) * share
+    return rotvec_to_rotmat(axis * (angle / np.maximum(sine, 1e-9))[:, None])
+
+
+def _bend_legs(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
+    """Bring both ankles to their targets by bending the legs, a chunk of frames at a time."""
+    rotvecs = np.concatenate([motion.global_orient[:, None], motion.body_pose], axis=1)
+    for start in range(0, len(motion), _CHUNK_FRAMES):
+        rows = slice(start, min(start + _CHUNK_FRAMES, len(motion)))
+        part = replace(
+            motion,
+            times_s=motion.times_s[rows],
+            global_orient=motion.global_orient[rows],
+            body_pose=motion.body_pose[rows],
+            transl=motion.transl[rows],
+            contacts=motion.contacts[rows],
+            confidence=motion.confidence[rows],
+        )
+        local = _bend_chunk(part, _Pins(pins.places[rows], pins.weights[rows]), config)
+        changed = [JOINT[f"{side}_{joint}"] for side in _SIDES for joint in ("hip", "knee", "ankle")]
+        rotvecs[rows, changed] = part.with_local_rotmats(local).body_pose[:, np.array(changed) - 1]
+    return replace(motion, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:])
+
+
+def _bend_chunk(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.ndarray:
+    """(T, J, 3, 3) local rotations with both ankles where their pins want them and no foot in the floor."""
+    skeleton = motion.skeleton
+    local = motion.local_rotmats()
+    rotmats = global_rotations(skeleton.parents, local)
+    joints = joint_positions(skeleton, rotmats, motion.transl)
+    targets, weights, turns = _ankle_targets(motion, pins, rotmats, joints)
+    columns = [skeleton.landmark_names.index(name) for name in CONTACT_NAMES]
+    owners = [skeleton.landmark_joints[column] for column in columns]
+    offsets = skeleton.rest_landmarks[columns] - skeleton.rest_joints[owners]
+    points = joints[:, owners] + rotate(rotmats[:, owners], offsets)
+    for side, name in enumerate(_SIDES):
+        hip, knee, ankle = (JOINT[f"{name}_{joint}"] for joint in ("hip", "knee", "ankle"))
+        start = joints[:, ankle]
+        goal = start + weights[:, side, None] * (targets[:, side] - start)
+        arms = rotate(turns[:, side, None], points[:, 2 * side : 2 * side + 2] - start[:, None])
+        lowest = goal[:, 1] + arms[..., 1].min(axis=1)
+        goal[:, 1] += np.maximum(-config.clearance_m - lowest, 0.0)
+        turned = turns[:, side] @ rotmats[:, ankle]
+        local[:, ankle] = np.swapaxes(rotmats[:, knee], -1, -2) @ turned
+        moved = (np.linalg.norm(goal - start, axis=1) > 1e-5).astype(np.float64)
+        chain = (hip, knee, ankle)
+        local = refine_chain(
+            skeleton, local, motion.transl, chain, ankle, goal, moved, config.damping, config.iterations
+        )
+    return local
