@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import InputError
+from .video_time import TimeRepair
 
 if TYPE_CHECKING:
     from .video_source import PictureSource
 
 Source = str | int | os.PathLike[str]
 """A video file, a folder or pattern (name_%04d.png) of images, or a camera: 0 or "webcam:0"."""
+
+
+_EPSILON_S = 2e-6
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class VideoReader:
         times = self._source.facts.times_s
         if not len(times):
             return None
-        return int(((times >= self.options.start_s - 1e-9) & (times < self._end_s - 1e-9)).sum())
+        return int(((times >= self.options.start_s - _EPSILON_S / 2) & (times < self._end_s - _EPSILON_S)).sum())
 
     @property
     def fps(self) -> Fraction:
@@ -152,28 +156,25 @@ class VideoReader:
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
-    def frames(self, skip: int = 0) -> Iterator[Frame]:
-        """The frames from number `skip` on; the same as the rest of a full pass, whatever was skipped."""
-        from .video_time import TimeRepair
+    def frames(self, first_index: int = 0, after_s: float | None = None) -> Generator[Frame, None, None]:
+        """The frames from number `first_index` on: the rest of a full pass, without decoding all that comes before.
 
+        after_s  `time_s` of the frame before `first_index`, s; needed to start anywhere but at 0
+        """
         options = self.options
-        start_s = options.start_s
+        start_s, index = options.start_s, 0
         known = self._source.facts.times_s
-        first_index = 0
-        if skip and len(known) and not self.warnings and (np.diff(known) > 0).all():
-            # Sound times: the file says where frame `skip` is, so that decoding can start there.
-            inside = known[known >= start_s - 1e-9]
-            if skip < len(inside):
-                start_s, first_index = float(inside[skip]), skip
+        # Only sound times tell the same frame apart in the file and in a pass.
+        if first_index and after_s is not None and len(known) and (np.diff(known) > 0).all():
+            start_s, index = after_s * options.slow_motion + _EPSILON_S, first_index
         repair = TimeRepair(1 / float(self.info.fps))
         pictures = self._source.pictures(start_s, self._warn)
-        index = first_index
         for time_s, image_rgb in repair.run((picture.time_s, picture.image_rgb) for picture in pictures):
-            if time_s < start_s - 1e-9:
+            if time_s < start_s - _EPSILON_S / 2:
                 continue
-            if time_s >= self._end_s - 1e-9:
+            if time_s >= self._end_s - _EPSILON_S:
                 break
-            if index >= skip:
+            if index >= first_index:
                 yield Frame(index, time_s / options.slow_motion, image_rgb, self.info.size)
             index += 1
         if repair.repaired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from .video_time import RateReport, report_rate
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".exr", ".tga"})
 
+_EPSILON_S = 1e-6
 _PATTERN = r"%(?:0?(\d+))?d"
 
 Warn = Callable[[str], None]
@@ -57,7 +58,7 @@ class PictureSource(Protocol):
 
     facts: SourceFacts
 
-    def pictures(self, start_s: float, warn: Warn) -> Iterator[Picture]:
+    def pictures(self, start_s: float, warn: Warn) -> Generator[Picture, None, None]:
         """Decode from the picture at or before `start_s`; troubles that do not stop the decoding go to `warn`."""
 
 
@@ -123,8 +124,8 @@ class VideoFile:
             warnings=scan_warnings,
         )
 
-    def pictures(self, start_s: float, warn: Warn) -> Iterator[Picture]:
-        wanted = self.facts.times_s[self.facts.times_s >= start_s - 1e-9]
+    def pictures(self, start_s: float, warn: Warn) -> Generator[Picture, None, None]:
+        wanted = self.facts.times_s[self.facts.times_s >= start_s - _EPSILON_S]
         # A seek may land behind its target where pictures are stored out of order: then go further back.
         for back_s in (0.0, 2.0, np.inf) if start_s > 0 else (np.inf,):
             frames = self._decode(start_s - back_s if np.isfinite(back_s) else None, warn)
@@ -155,7 +156,7 @@ class VideoFile:
                 raise InputError(f"no picture of {self._path} can be decoded: {error.strerror or error}") from error
         raise InputError(f"{self._path} has no frames that can be decoded: the video is empty or damaged")
 
-    def _decode(self, seek_s: float | None, warn: Warn) -> Iterator[Picture]:
+    def _decode(self, seek_s: float | None, warn: Warn) -> Generator[Picture, None, None]:
         with self._open() as container:
             stream = _video_stream(container, self._path)
             stream.thread_type = "AUTO"
@@ -312,10 +313,10 @@ class ImageSequence:
             codec=f"{files[0].suffix.lstrip('.').lower()} sequence",
         )
 
-    def pictures(self, start_s: float, warn: Warn) -> Iterator[Picture]:
+    def pictures(self, start_s: float, warn: Warn) -> Generator[Picture, None, None]:
         size = _fitted(self._stored, self._max_side_px)
         for file, time_s in zip(self._files, self.facts.times_s, strict=True):
-            if time_s < start_s - 1e-9:
+            if time_s < start_s - _EPSILON_S:
                 continue
             frame = _read_image(file)
             if frame is None:
@@ -330,7 +331,7 @@ class ImageSequence:
 def _read_image(file: Path) -> Any:
     try:
         # A file object keeps FFmpeg from reading a pattern into names with percent signs.
-        with open(file, "rb") as stream, av.open(stream) as container:
+        with open(file, "rb") as stream, av.open(stream, mode="r") as container:
             return next(container.decode(video=0), None)
     except (av.error.FFmpegError, OSError, IndexError):
         return None
@@ -347,7 +348,9 @@ def _numbers(files: list[Path]) -> list[int]:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    files = [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")]
+    files = [
+        file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    ]
     if not files:
         raise InputError(f"{folder} is a folder without images, expected a video file or a folder of numbered images")
     return sorted(files, key=lambda file: [int(p) if p.isdigit() else p.lower() for p in re.split(r"(\d+)", file.name)])
@@ -388,7 +391,7 @@ class CameraSource:
             codec="camera",
         )
 
-    def pictures(self, start_s: float, warn: Warn) -> Iterator[Picture]:
+    def pictures(self, start_s: float, warn: Warn) -> Generator[Picture, None, None]:
         first: float | None = None
         try:
             while True:

@@ -108,7 +108,9 @@ class TimeRepair:
                 stalled = []
         yield from self._spread(stalled, -self.nominal_s if last is None else last, self.nominal_s)
 
-    def _spread(self, stalled: list[tuple[float | None, Any]], start: float, step: float) -> Iterator[tuple[float, Any]]:
+    def _spread(
+        self, stalled: list[tuple[float | None, Any]], start: float, step: float
+    ) -> Iterator[tuple[float, Any]]:
         self.repaired += len(stalled)
         for place, (_, item) in enumerate(stalled, start=1):
             yield start + place * step, item

@@ -136,9 +136,7 @@ def _search_regions(size: tuple[int, int]) -> list[np.ndarray]:
     parts = []
     for share in (0.0, 1.0) if span < 0.6 * side else (0.0, 1.0, 0.5):
         x, y = (share * span, 0.0) if width > height else (0.0, share * span)
-        parts.append(
-            np.array([(x + side / 2) / width, (y + side / 2) / height, side / width, side / height, 0.0])
-        )
+        parts.append(np.array([(x + side / 2) / width, (y + side / 2) / height, side / width, side / height, 0.0]))
     return [region for part in parts for region in (_WHOLE, part)]
 
 

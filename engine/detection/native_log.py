@@ -18,7 +18,8 @@ _CHATTER = re.compile(
 def without_native_chatter(active: bool = True) -> Iterator[None]:
     """Hold back what is written to the process's stderr; afterwards pass on all but informational native log lines.
 
-    It works on the file descriptor, because native code does not know `sys.stderr`; without one, or not `active`, it does nothing.
+    It works on the file descriptor, because native code does not know `sys.stderr`. It does nothing where there is
+    no stderr or `active` is False.
     """
     if not active:
         yield

@@ -131,9 +131,7 @@ class PoseNetworks:
 
     def _region(self, region: np.ndarray) -> Any:
         x, y, width, height, turn = (float(value) for value in region)
-        return self._create.create_proto(
-            self._rect(x_center=x, y_center=y, width=width, height=height, rotation=turn)
-        )
+        return self._create.create_proto(self._rect(x_center=x, y_center=y, width=width, height=height, rotation=turn))
 
 
 def _region_array(rect: Any) -> np.ndarray:

@@ -81,7 +81,6 @@ def _at_point(tracks: Sequence[Track], selection: PersonSelection) -> Track:
                 best = distance, track
     if best is not None:
         return best[1]
-    there = "; there is " + ", ".join(near) if near else "; nobody is seen within half a second of that time"
-    raise InputError(
-        f"nobody is at pixel ({point[0]:g}, {point[1]:g}) at {selection.time_s:g} s, expected a point on a person{there}"
-    )
+    there = "there is " + ", ".join(near) if near else "nobody is seen within half a second of that time"
+    place = f"pixel ({point[0]:g}, {point[1]:g}) at {selection.time_s:g} s"
+    raise InputError(f"nobody is at {place}, expected a point on a person; {there}")

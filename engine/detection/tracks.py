@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -59,7 +59,9 @@ class Track:
     def __post_init__(self) -> None:
         count = {"T": len(self.people)}
         put = object.__setattr__
-        put(self, "frame_indices", check_array("frame_indices", self.frame_indices, ("T",), sizes=count, dtype=np.int64))
+        put(
+            self, "frame_indices", check_array("frame_indices", self.frame_indices, ("T",), sizes=count, dtype=np.int64)
+        )
         put(self, "times_s", check_array("times_s", self.times_s, ("T",), sizes=count, finite=True))
 
     def __len__(self) -> int:
@@ -80,8 +82,9 @@ def build_tracks(frames: Iterable[FrameDetections], options: TrackOptions | None
     joined over longer gaps where the motion before and after agrees.
     """
     options = options or TrackOptions()
-    pieces = _stitched(_pieces(frames, options), options)
-    kept = [piece for piece in pieces if _is_believable(piece, options)] or pieces
+    pieces, frame_s = _pieces(frames, options)
+    pieces = _stitched(pieces, options)
+    kept = [piece for piece in pieces if _is_believable(piece, frame_s, options)] or pieces
     tracks = [_track(piece) for piece in kept]
     tracks.sort(key=lambda track: -track.prominence)
     return [replace(track, person_id=number) for number, track in enumerate(tracks, start=1)]
@@ -135,19 +138,17 @@ class _Piece:
         return (self.centre(end) - self.centre(row)) / span
 
 
-def _pieces(frames: Iterable[FrameDetections], options: TrackOptions) -> list[_Piece]:
-    """Tracks followed forward in time, ended where a person is hidden longer than `bridge_s`."""
+def _pieces(frames: Iterable[FrameDetections], options: TrackOptions) -> tuple[list[_Piece], float]:
+    """Tracks followed forward in time, ended where a person is hidden longer than `bridge_s`; mean frame interval."""
     from scipy.optimize import linear_sum_assignment
 
     done: list[_Piece] = []
     open_: list[_Piece] = []
-    frame_s = 0.0
-    before: float | None = None
+    times: list[float] = []
     for frame in frames:
-        # One missed frame is no occlusion, however slow the video.
-        frame_s = frame_s if before is None else frame.time_s - before
-        before = frame.time_s
-        patience_s = max(options.bridge_s, 1.5 * frame_s)
+        times.append(frame.time_s)
+        # One long frame is no occlusion, however slow the video.
+        patience_s = max(options.bridge_s, 1.5 * (frame.time_s - times[max(-3, -len(times))]))
         done += [piece for piece in open_ if frame.time_s - piece.times[-1] > patience_s]
         open_ = [piece for piece in open_ if frame.time_s - piece.times[-1] <= patience_s]
         people = [frame.people.take(np.array([row])) for row in range(len(frame.people))]
@@ -163,7 +164,7 @@ def _pieces(frames: Iterable[FrameDetections], options: TrackOptions) -> list[_P
                 piece = _Piece()
                 piece.add(frame.index, frame.time_s, person)
                 open_.append(piece)
-    return done + open_
+    return done + open_, (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
 
 
 def _step_cost(piece: _Piece, time_s: float, person: Detections, options: TrackOptions) -> float:
@@ -227,8 +228,8 @@ def _joint_cost(earlier: _Piece, later: _Piece, options: TrackOptions) -> float:
     return max(reach, growth / (options.growth + 0.5 * options.growth_per_s * gap_s))
 
 
-def _is_believable(piece: _Piece, options: TrackOptions) -> bool:
-    seen_s = len(piece.times) * float(np.median(np.diff(piece.times))) if len(piece.times) > 1 else 0.0
+def _is_believable(piece: _Piece, frame_s: float, options: TrackOptions) -> bool:
+    seen_s = len(piece.times) * frame_s
     score = float(np.mean([person.scores[0] for person in piece.people]))
     return seen_s >= options.shortest_s and score >= options.lowest_score
 
@@ -251,8 +252,3 @@ def _centre(points_px: np.ndarray) -> np.ndarray:
 def _height(points_px: np.ndarray) -> float:
     """(33, 2) px to the diagonal of the pose's box, px."""
     return max(1.0, float(np.linalg.norm(np.ptp(points_px, axis=0))))
-
-
-def frames_of(frames: Sequence[FrameDetections]) -> tuple[np.ndarray, np.ndarray]:
-    """(T,) numbers and (T,) times, s, of frames, for `to_landmark_sequence`."""
-    return np.array([f.index for f in frames], dtype=np.int64), np.array([f.time_s for f in frames], dtype=np.float64)
