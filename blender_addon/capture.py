@@ -68,8 +68,9 @@ class Capture:
         """Replace the preview by the keyed result; the armatures. Raises CaptureFailed or RigError."""
         self._preview.remove()
         if self._result is None:
-            status = self._process.exit_code
-            told = self._error or self._process.last_error or "it said nothing"
+            if self._error:
+                raise CaptureFailed(self._error)
+            status, told = self._process.exit_code, self._process.last_error or "it said nothing"
             raise CaptureFailed(f"the engine ended with status {status}: {told}")
         settings = settings_of(context)
         placement = person.Placement(

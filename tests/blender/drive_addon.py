@@ -1,0 +1,90 @@
+"""Inside Blender: install the zip and use the add-on without a window: `-- ZIP ENGINE WORK_FOLDER`.
+
+Prints one JSON object with what happened.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import bpy
+
+package, engine, folder = sys.argv[sys.argv.index("--") + 1 :]
+folder = Path(folder)
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.preferences.addon_install(filepath=package, overwrite=True)
+bpy.ops.preferences.addon_enable(module="swingtwist")
+bpy.context.preferences.addons["swingtwist"].preferences.engine = engine
+settings = bpy.context.window_manager.swingtwist
+told = {}
+
+
+def capture(video):
+    settings.video = str(folder / video)
+    start = time.monotonic()
+    try:
+        outcome = sorted(bpy.ops.swingtwist.capture())
+    except RuntimeError as error:  # how a script sees an operator's error report
+        outcome = str(error)
+    return {
+        "outcome": outcome,
+        "objects": sorted(thing.name for thing in bpy.data.objects),
+        "s": time.monotonic() - start,
+    }
+
+
+told["missing"] = capture("missing.mp4")
+told["fail"] = capture("fail.mp4")
+told["crash"] = capture("crash.mp4")
+settings.foot_lock, settings.people, settings.person_id, settings.start_frame = "always", "ID", 4, 1
+told["good"] = capture("good clip ü.mp4")
+scene = bpy.context.scene
+told["rate"] = [scene.render.fps, scene.render.fps_base, scene.frame_start, scene.frame_end]
+armature = bpy.data.objects["good clip ü"]
+action = armature.animation_data.action
+told["range"] = list(action.frame_range)
+heads = {}
+for frame in (1, 30, 90):
+    scene.frame_set(frame)
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    heads[frame] = {bone.name: list(bone.head) for bone in evaluated.pose.bones}
+told["heads"] = heads
+told["left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
+
+bpy.ops.swingtwist.export(filepath=str(folder / "exported.fbx"))
+told["after_export"] = [scene.name, list(action.frame_range), scene.frame_start, scene.frame_end]
+bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_4.npz"), bone_names="mixamo", root_motion="off")
+told["imported"] = [bone.name for bone in bpy.data.objects["motion_4"].data.bones][:2]
+try:
+    bpy.ops.swingtwist.import_motion(filepath=str(folder / "fail.mp4"))
+except RuntimeError as error:
+    told["bad_import"] = str(error)
+
+# An engine that still runs must not outlive the add-on.
+import swingtwist.capture as module  # noqa: E402
+
+settings.video = str(folder / "hang.mp4")
+running = module.Capture(bpy.context)
+child = Path(os.environ["FAKE_ENGINE_CHILD"])
+while not child.exists() or not child.read_text():
+    time.sleep(0.05)
+while running.step(bpy.context) and settings.message == "Starting":
+    time.sleep(0.05)
+settings.stopping = True
+start = time.monotonic()
+while running.step(bpy.context):
+    time.sleep(0.05)
+told["cancel_s"] = time.monotonic() - start
+running.close(bpy.context, "")
+child.unlink()
+module.Capture(bpy.context)
+while not child.exists() or not child.read_text():
+    time.sleep(0.05)
+bpy.ops.preferences.addon_disable(module="swingtwist")
+time.sleep(0.3)
+stat = Path("/proc") / child.read_text() / "stat"
+told["child"] = stat.read_text().rsplit(")", 1)[1].split()[0] if stat.exists() else "gone"
+print("TOLD " + json.dumps(told), flush=True)
+os._exit(0)
