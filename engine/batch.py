@@ -14,6 +14,7 @@ from .errors import InputError, OutputError
 from .job import find_job
 from .progress import Reporter
 from .settings import Settings
+from .video import hash_video
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".3gp")
 
@@ -74,7 +75,7 @@ def run_batch(
             job is not None
             and job.finished
             and job.settings == settings
-            and Path(job.video) == video.absolute()
+            and job.video_hash == hash_video(video)
             and wanted <= {str(path) for path in job.outputs}
             and all(path.exists() for path in outputs)
         ):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,16 @@ from .errors import InputError, OutputError
 from .settings import Settings, settings_from
 
 _MANIFEST = "job.json"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What must be known of a video once it is detected: picture size, px, nominal rate, and where it ends, s."""
+
+    image_size: tuple[int, int]
+    fps: Fraction
+    is_variable_rate: bool
+    end_s: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Job:
     video: str
     video_hash: str
     settings: Settings
+    clip: Clip
     outputs: tuple[str, ...] = ()
     finished: bool = False
 
@@ -56,6 +67,7 @@ class Job:
             "video": self.video,
             "video_hash": self.video_hash,
             "settings": asdict(self.settings),
+            "clip": {**asdict(self.clip), "fps": str(self.clip.fps)},
             "outputs": list(self.outputs),
             "finished": self.finished,
         }
@@ -66,21 +78,22 @@ class Job:
         except OSError as error:
             raise OutputError(f"job folder {self.folder} cannot be written: {error.strerror or error}") from error
 
-    def discard_estimate(self) -> None:
-        """Forget the cached detections, because video or network settings changed."""
-        shutil.rmtree(self.detections_folder, ignore_errors=True)
-
 
 def open_job(folder: Path) -> Job:
     """Read a job folder. Raises InputError when it is not one."""
     path = folder / _MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
+        clip = manifest["clip"]
+        width, height = clip["image_size"]
         return Job(
             folder=folder,
             video=manifest["video"],
             video_hash=manifest["video_hash"],
             settings=settings_from(manifest["settings"], str(path)),
+            clip=Clip(
+                (int(width), int(height)), Fraction(clip["fps"]), bool(clip["is_variable_rate"]), float(clip["end_s"])
+            ),
             outputs=tuple(manifest["outputs"]),
             finished=bool(manifest["finished"]),
         )

@@ -73,8 +73,8 @@ class Settings:
     gaps: str = _setting(
         "hold",
         "motion",
-        "what to do where somebody is hidden longer than --fill: hold the last pose, or fill all the way",
-        choices=("hold", "fill"),
+        "where somebody is hidden longer than --fill: hold the last pose, fill all the way, or leave as is",
+        choices=("hold", "fill", "leave"),
     )
     fill: float = _setting(1.0, "motion", "longest gap that is bridged by interpolation, seconds", metavar="S")
     foot_lock: str = _setting("auto", "motion", "pin feet to the floor", choices=("auto", "always", "off"))
@@ -111,15 +111,6 @@ class Settings:
             raise InputError(f"setting end is {self.end} s, expected more than start, {self.start} s, or 0")
         if self.height and not 0.5 <= self.height <= 2.6:
             raise InputError(f"setting height is {self.height} m, expected 0.5 to 2.6, or 0 to estimate it")
-
-    def estimate_key(self) -> dict[str, Any]:
-        """The settings that change what the network sees: the key, with the video's hash, of the cached estimate."""
-        skipped = {"threads"}  # faster or slower, never different
-        return {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.metadata["group"] in ("video", "detection") and f.name not in skipped
-        }
 
     def to_toml(self) -> str:
         """The settings as a TOML document that `load_toml` reads back."""

@@ -69,7 +69,7 @@ def _batch(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
 
 def _preview(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     from ..job import open_job
-    from ..pipeline import preview_job
+    from ..preview.job_preview import preview_job
 
     job = open_job(arguments.job)
     files = preview_job(job, reporter)
@@ -96,7 +96,9 @@ def _info(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
         return 0
     values["size"] = f"{info.size[0]} x {info.size[1]} px"
     values["fps"] = f"{info.fps} ({float(info.fps):.3f}/s)" if info.fps.denominator != 1 else f"{info.fps}/s"
-    values["variable_rate"] = f"yes, {info.min_rate:.1f} to {info.max_rate:.1f}/s" if info.is_variable_rate else "no"
+    values["variable_rate"] = (
+        f"yes, {info.lowest_fps:.1f} to {info.highest_fps:.1f}/s" if info.is_variable_rate else "no"
+    )
     values["duration_s"] = f"{info.duration_s:.3f}"
     values["frames"] = "unknown" if info.frame_count is None else info.frame_count
     for name, value in values.items():
@@ -128,10 +130,11 @@ def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -
 
 
 def _evaluate_clip(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
-    from ..pipeline import evaluate_clip
+    from ..evaluation.capture_clip import capture_and_score
+    from ..evaluation.clip import format_scores
 
-    text, values = evaluate_clip(arguments.video, arguments.truth, _settings(arguments), arguments.job, reporter)
-    print(json.dumps(values) if arguments.json else text)
+    scores = capture_and_score(arguments.video, arguments.truth, _settings(arguments), arguments.job, reporter)
+    print(json.dumps(scores.as_dict()) if arguments.json else format_scores(scores))
     return 0
 
 

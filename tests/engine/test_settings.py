@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.arguments import build_parser, settings_values
+from engine.detection.pose_networks import Device
 from engine.errors import InputError
+from engine.foot_lock import FootLockMode
+from engine.gaps import GapPolicy
+from engine.ik.solve import IKMode
 from engine.settings import Settings, load_toml, settings_from
+from engine.smoothing import SmoothingPreset
+from rig.bone_maps import BoneNaming
 from rig.root_motion import RootMode
 
 
@@ -73,17 +79,18 @@ def test_bad_toml_is_named(tmp_path):
         load_toml(tmp_path / "absent.toml")
 
 
-def test_estimate_key_changes_only_with_what_the_network_sees():
-    base = Settings()
-    later = Settings(smoothing="heavy", fov=70.0, fps="30", foot_lock="off", threads=3)
-    assert later.estimate_key() == base.estimate_key()
-    assert Settings(start=1.0).estimate_key() != base.estimate_key()
-    assert Settings(max_people=2).estimate_key() != base.estimate_key()
-
-
 def test_choices_are_those_of_the_stages():
     choices = {f.name: f.metadata["choices"] for f in fields(Settings)}
-    assert set(choices["root_motion"]) == {mode.value for mode in RootMode}
+    for name, kind in (
+        ("root_motion", RootMode),
+        ("bones", BoneNaming),
+        ("gaps", GapPolicy),
+        ("smoothing", SmoothingPreset),
+        ("foot_lock", FootLockMode),
+        ("ik", IKMode),
+        ("device", Device),
+    ):
+        assert set(choices[name]) == {member.value for member in kind}, name
 
 
 def test_settings_are_plain_values():

@@ -1,0 +1,172 @@
+"""The main path: from a video to finished motion and files.
+
+    video -> detections -> tracks -> landmarks -> joints and twists -> inverse kinematics -> Motion
+      -> root -> outliers, gaps, smoothing -> floor -> contacts, foot lock -> resampling -> files
+
+Everything after the landmarks is `Motion -> Motion`, cheap, and runs again from the cached detections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rig.body_mesh import BodyMesh, save_body_mesh
+from rig.motion import Motion
+from rig.motion_file import MotionRecord, save_motion
+from rig.resample import resample
+from rig.timing import parse_rate
+
+from . import __version__
+from .body.fit import fit_betas
+from .body.model import BodyModel
+from .body.source import load_body
+from .camera import Camera
+from .contacts import detect_contacts
+from .detection.detections import FrameDetections
+from .estimate import SeenPeople, estimate_people, open_clip, read_people
+from .floor import settle_on_floor
+from .foot_lock import FootLockConfig, FootLockMode, lock_feet
+from .gaps import GapConfig, GapPolicy, fill_gaps
+from .ik.solve import IKMode, solve_motion
+from .job import Job
+from .lifting import GeometricLifter
+from .outliers import reject_outliers
+from .outputs import check_outputs, write_outputs
+from .poses import LandmarkSequence, PoseSequence
+from .progress import Reporter
+from .root import fit_root
+from .settings import Settings
+from .smoothing import SmoothingPreset, smooth
+
+
+def capture(
+    video: str, outputs: Sequence[Path], settings: Settings, folder: Path, reporter: Reporter
+) -> tuple[Job, list[int]]:
+    """Capture one video: detect (or go on detecting), refine, write `outputs`.
+
+    Returns the finished job and the ids of the people captured. Raises EngineError; whatever was finished before
+    stays in `folder`, and the same call goes on from there.
+    """
+    check_outputs(outputs)
+    job = open_clip(video, settings, folder)
+    estimate_people(job, reporter, _live_poses(job, reporter))
+    return refine_job(job, outputs, settings, reporter)
+
+
+def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: Reporter) -> tuple[Job, list[int]]:
+    """Everything after the network, from the job's cached detections; writes `outputs` and marks the job finished."""
+    check_outputs(outputs)
+    job = replace(job, settings=settings, finished=False)
+    people = read_people(job)
+    body = load_body(settings)
+    camera = Camera.from_fov(job.clip.image_size, settings.fov)
+    records = reconstruct(people, camera, body, settings, reporter)
+    records = [replace(record, provenance=_provenance(job, body, settings)) for record in records]
+    meshes = [body.mesh(record.motion.betas) for record in records]
+    _keep(job, records, meshes)
+    written = write_outputs(outputs, records, meshes, settings)
+    job = replace(job, outputs=tuple(str(path) for path in written), finished=True)
+    job.save()
+    return job, [record.person_id for record in records]
+
+
+def reconstruct(
+    people: SeenPeople, camera: Camera, body: BodyModel, settings: Settings, reporter: Reporter
+) -> list[MotionRecord]:
+    """From seen landmarks to finished motion of everybody, in one world with one floor."""
+    stages = 4 * len(people.landmarks)
+    motions = []
+    for number, landmarks in enumerate(people.landmarks):
+        poses, motion = pose_person(landmarks, camera, body, settings)
+        reporter.progress("solve", 4 * number + 1, stages)
+        motion = fit_root(motion, poses, camera)
+        reporter.progress("solve", 4 * number + 2, stages)
+        motion = fill_gaps(reject_outliers(motion), GapConfig(settings.fill, GapPolicy(settings.gaps)))
+        reporter.progress("solve", 4 * number + 3, stages)
+        motions.append(smooth(motion, SmoothingPreset(settings.smoothing).config))
+        reporter.progress("solve", 4 * number + 4, stages)
+    motions, camera = settle_on_floor(motions, camera)
+    fps = output_rate(settings, people.clip.fps, people.clip.is_variable_rate)
+    records = []
+    for landmarks, motion in zip(people.landmarks, motions, strict=True):
+        motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)))
+        motion = resample(motion, fps, end_s=people.end_s)
+        records.append(_record(motion, camera, landmarks.person_id))
+    return records
+
+
+def pose_person(
+    landmarks: LandmarkSequence, camera: Camera, body: BodyModel, settings: Settings
+) -> tuple[PoseSequence, Motion]:
+    """Lift one person's landmarks, fit one body to the clip and solve its rotations."""
+    first_guess = body.skeleton(np.zeros(body.shape_count))
+    poses = GeometricLifter(first_guess).lift(landmarks, camera)
+    betas = fit_betas(poses, body, settings.height or None)
+    skeleton = body.skeleton(betas)
+    poses = GeometricLifter(skeleton).lift(landmarks, camera)
+    return poses, solve_motion(poses, skeleton, betas, IKMode(settings.ik))
+
+
+def output_rate(settings: Settings, fps: Fraction, is_variable_rate: bool) -> Fraction:
+    """The rate to write: the one asked for, else the video's; of a variable-rate video the next common rate above."""
+    if settings.fps != "video":
+        return parse_rate(settings.fps)
+    if not is_variable_rate:
+        return fps
+    common = (Fraction(24), Fraction(25), Fraction(30), Fraction(50), Fraction(60))
+    return next((rate for rate in common if rate >= fps * Fraction(98, 100)), fps)
+
+
+def _live_poses(job: Job, reporter: Reporter) -> Callable[[FrameDetections], None]:
+    """What to do with each frame's detections while the detector runs."""
+    if not reporter.wants_poses:
+        return lambda frame: None
+    from .live import LivePoses
+
+    live = LivePoses(load_body(job.settings), job.clip.image_size, job.settings)
+
+    def show(frame: FrameDetections) -> None:
+        pose = live.update(frame.index, frame.time_s, frame.people)
+        if pose is not None:
+            reporter.pose(pose)
+
+    return show
+
+
+def _record(motion: Motion, camera: Camera, person_id: int) -> MotionRecord:
+    return MotionRecord(
+        motion=motion,
+        world_to_camera=np.tile(camera.world_to_camera, (len(motion), 1, 1)),
+        intrinsics=camera.intrinsics,
+        image_size=camera.image_size,
+        person_id=person_id,
+    )
+
+
+def _provenance(job: Job, body: BodyModel, settings: Settings) -> dict[str, Any]:
+    return {
+        "program": "swingtwist",
+        "version": __version__,
+        "settings": asdict(settings),
+        "input": {"name": Path(job.video).name, "blake2b": job.video_hash},
+        "model": {"name": "MediaPipe BlazePose + geometric lifting", "licence": "Apache-2.0"},
+        "body": {"name": body.name, "licence": body.licence},
+    }
+
+
+def _keep(job: Job, records: Sequence[MotionRecord], meshes: Sequence[BodyMesh]) -> None:
+    """Replace the job's motions by these."""
+    kept = set()
+    for record, mesh in zip(records, meshes, strict=True):
+        save_motion(job.motion_path(record.person_id), record)
+        save_body_mesh(job.body_path(record.person_id), mesh)
+        kept |= {job.motion_path(record.person_id), job.body_path(record.person_id)}
+    for path in [*job.folder.glob("motion_*.npz"), *job.folder.glob("body_*.npz")]:
+        if path not in kept:
+            path.unlink()
