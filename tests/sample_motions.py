@@ -99,7 +99,7 @@ def wandering(frames: int = 120, seed: int = 0, times_s: np.ndarray | None = Non
     return motion_from(waves.sum(1), path, times_s=times)
 
 
-def walking(seconds: float = 4.0, fps: Fraction = Fraction(30), speed_m_s: float = 1.0) -> tuple[Motion, np.ndarray]:
+def walking(seconds: float = 4.0, fps: Fraction = Fraction(30), speed_m_s: float = 0.8) -> tuple[Motion, np.ndarray]:
     """Walking along +z with flat feet planted by exact two-bone legs; also the true contact (T, 4)."""
 
     skeleton = sample_skeleton()

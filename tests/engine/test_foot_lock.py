@@ -1,0 +1,93 @@
+"""Pinning feet to the floor."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sample_motions import standing, walking
+
+from engine.contacts import detect_contacts, foot_points
+from engine.foot_lock import FootLockConfig, FootLockMode, contact_reports, lock_feet, mean_slide_m
+from rig.local_regression import smooth_series
+from rig.rotations import rotation_angle, rotvec_to_rotmat
+
+
+def disturbed(motion, truth, seed=0):
+    """The motion with slow errors of pose and root, and its true contacts."""
+    rng = np.random.default_rng(seed)
+    frames, window_s = len(motion), 0.12
+    noise = smooth_series(motion.times_s, rng.standard_normal((frames, 75)), window_s)
+    noise /= noise.std(axis=0)
+    turns = np.radians(3.0) / np.sqrt(3) * noise[:, :72].reshape(frames, 24, 3)
+    transl = motion.transl + 0.02 * noise[:, 72:]
+    rotmats = motion.local_rotmats() @ rotvec_to_rotmat(turns)
+    return replace(motion.with_local_rotmats(rotmats), transl=transl, contacts=truth)
+
+
+@pytest.mark.parametrize("fps", [Fraction(24), Fraction(30), Fraction(60)])
+def test_skate_and_penetration_go(fps):
+    motion = disturbed(*walking(4.0, fps))
+    result = lock_feet(motion)
+    assert mean_slide_m(motion) > 0.003
+    assert mean_slide_m(result) < 0.15 * mean_slide_m(motion)
+    assert max(report.penetration_m for report in contact_reports(result)) < 0.01
+    assert foot_points(result)[..., 1].min() > -0.02
+
+
+def test_clean_motion_hardly_changes():
+    motion, truth = walking(4.0)
+    motion = replace(motion, contacts=truth)
+    result = lock_feet(motion)
+    change = np.swapaxes(motion.local_rotmats(), -1, -2) @ result.local_rotmats()
+    assert np.degrees(rotation_angle(change)).max() < 4.0
+    assert np.abs(result.transl - motion.transl).max() < 0.02
+
+
+def test_corrections_are_eased():
+    motion = disturbed(*walking(4.0))
+    result = lock_feet(motion)
+    before = np.abs(np.diff(motion.joints(), 2, axis=0)).max()
+    after = np.abs(np.diff(result.joints(), 2, axis=0)).max()
+    assert after < 2.0 * before
+
+
+def test_upper_body_turns_only_with_the_root():
+    motion = disturbed(*walking(3.0))
+    result = lock_feet(motion)
+    legs = [0, 1, 3, 4, 6, 7]
+    others = [joint for joint in range(23) if joint not in legs]
+    np.testing.assert_allclose(result.body_pose[:, others], motion.body_pose[:, others], atol=1e-9)
+    np.testing.assert_allclose(result.global_orient, motion.global_orient)
+
+
+def test_modes():
+    motion = disturbed(*walking(3.0))
+    assert lock_feet(motion, FootLockConfig(FootLockMode.OFF)) is motion
+    free = replace(motion, contacts=np.zeros_like(motion.contacts))
+    assert lock_feet(free) is free
+    always = lock_feet(free, FootLockConfig(FootLockMode.ALWAYS))
+    assert always.contacts.max() >= 0.5
+    assert mean_slide_m(always) < 0.003
+
+
+def test_auto_leaves_a_foot_that_travels():
+    motion = standing(60)
+    path = np.outer(np.linspace(0, 3, 60), [1.0, 0, 0])
+    sliding = replace(motion, transl=path, contacts=np.ones((60, 4)))
+    result = lock_feet(sliding)
+    assert np.abs(result.transl[-1] - sliding.transl[-1]).max() < 0.5
+
+
+def test_out_of_reach_lowers_the_root():
+    motion = standing(60)
+    raised = replace(motion, transl=motion.transl + np.array([0, 0.06, 0]), contacts=np.ones((60, 4)))
+    result = lock_feet(raised)
+    np.testing.assert_allclose(foot_points(result)[..., 1], 0.0, atol=2e-3)
+
+
+def test_detected_contacts_work_too_and_one_frame_passes():
+    motion, _ = walking(3.0)
+    result = lock_feet(detect_contacts(motion))
+    assert mean_slide_m(result) < 0.002
+    lock_feet(replace(standing(1), contacts=np.ones((1, 4))))
