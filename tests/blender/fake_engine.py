@@ -15,13 +15,13 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-import numpy as np
-from sample_bodies import box_body
-from sample_motions import walking
+import numpy as np  # noqa: E402
+from sample_bodies import box_body  # noqa: E402
+from sample_motions import walking  # noqa: E402
 
-from rig.body_mesh import save_body_mesh
-from rig.motion_file import MotionRecord, save_motion
-from rig.rotations import rotmat_to_quat_wxyz
+from rig.body_mesh import save_body_mesh  # noqa: E402
+from rig.motion_file import MotionRecord, save_motion  # noqa: E402
+from rig.rotations import rotmat_to_quat_wxyz  # noqa: E402
 
 
 def say(**event):
