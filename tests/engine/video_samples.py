@@ -56,7 +56,12 @@ def write_clip(
         stream.codec_context.time_base = base
         stream.codec_context.gop_size = key_every
         if codec == "libx264":
-            stream.codec_context.options = {"crf": "12", "preset": "ultrafast", "bf": str(b_frames), "sc_threshold": "0"}
+            stream.codec_context.options = {
+                "crf": "12",
+                "preset": "ultrafast",
+                "bf": str(b_frames),
+                "sc_threshold": "0",
+            }
         if rotation_ccw:
             stream.set_display_rotation(rotation_ccw)
         for number in range(count):
