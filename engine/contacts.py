@@ -69,7 +69,8 @@ def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
 
 def foot_points(motion: Motion) -> np.ndarray:
     """(T, 4, 3) world positions of heels and big toes in the order of CONTACT_NAMES, m."""
-    return motion.joints_and_landmarks()[1][:, _contact_landmarks(motion)]
+    columns = _contact_landmarks(motion)
+    return np.concatenate([part.joints_and_landmarks()[1][:, columns] for _, part in motion.parts()])
 
 
 def point_speeds_m_s(times_s: np.ndarray, points: np.ndarray, window_s: float) -> np.ndarray:

@@ -112,10 +112,10 @@ def _standing_axis(motions: Sequence[Motion], config: FloorConfig) -> tuple[np.n
     """Mean direction from feet to neck of people who stand straight, and its weight: about seconds of standing."""
     axes, weights = [], []
     for motion in motions:
-        joints = motion.joints()
-        ankles = 0.5 * (joints[:, JOINT["left_ankle"]] + joints[:, JOINT["right_ankle"]])
-        legs = joints[:, JOINT["pelvis"]] - ankles
-        trunk = joints[:, JOINT["neck"]] - joints[:, JOINT["pelvis"]]
+        needed = [JOINT[name] for name in ("left_ankle", "right_ankle", "pelvis", "neck")]
+        joints = np.concatenate([part.joints()[:, needed] for _, part in motion.parts()])
+        ankles, pelvis, neck = joints[:, :2].mean(axis=1), joints[:, 2], joints[:, 3]
+        legs, trunk = pelvis - ankles, neck - pelvis
         rest = motion.skeleton.rest_joints
         stretch = np.linalg.norm(legs, axis=1) / np.linalg.norm(
             rest[JOINT["pelvis"]] - 0.5 * (rest[JOINT["left_ankle"]] + rest[JOINT["right_ankle"]])
@@ -123,7 +123,7 @@ def _standing_axis(motions: Sequence[Motion], config: FloorConfig) -> tuple[np.n
         cosine = np.sum(legs * trunk, axis=1) / np.maximum(
             np.linalg.norm(legs, axis=1) * np.linalg.norm(trunk, axis=1), 1e-9
         )
-        axis = joints[:, JOINT["neck"]] - ankles
+        axis = neck - ankles
         axes.append(axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9))
         straight = (cosine > np.cos(np.radians(config.straight_deg))) & (stretch > 0.85)
         frame_s = np.gradient(motion.times_s) if len(motion) > 1 else np.array([float(1 / motion.fps)])

@@ -58,7 +58,6 @@ class FootLockConfig:
 
 _DEFAULT = FootLockConfig()
 _ALWAYS_CONTACTS = ContactConfig(height_m=0.10, height_width_m=0.02, speed_m_s=0.8, speed_width_m_s=0.2)
-_CHUNK_FRAMES = 1024
 _SIDES = ("left", "right")
 
 
@@ -121,6 +120,9 @@ class _Pins:
     places: np.ndarray
     weights: np.ndarray
 
+    def part(self, rows: slice) -> _Pins:
+        return _Pins(self.places[rows], self.weights[rows])
+
 
 def _pins(motion: Motion, config: FootLockConfig) -> _Pins:
     points = foot_points(motion)
@@ -181,6 +183,14 @@ def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     motion = replace(motion, transl=motion.transl + shift)
 
     # Where a pinned foot is out of the leg's reach the pelvis comes down or closer, smoothly.
+    excess = np.concatenate([_out_of_reach(part, pins.part(rows), config) for rows, part in motion.parts()])
+    if not excess.any():
+        return motion
+    return replace(motion, transl=motion.transl + smooth_series(motion.times_s, excess, 0.5 * config.root_s, order=0))
+
+
+def _out_of_reach(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.ndarray:
+    """(T, 3) the way, m, the hips must go for the worse of the two legs to reach its pinned foot; 0 where both do."""
     rotmats = motion.global_rotmats()
     joints = joint_positions(motion.skeleton, rotmats, motion.transl)
     targets, weights, _ = _ankle_targets(motion, pins, rotmats, joints)
@@ -188,16 +198,12 @@ def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     excess = np.zeros((len(motion), 3))
     for side, name in enumerate(_SIDES):
         leg = targets[:, side] - joints[:, JOINT[f"{name}_hip"]]
-        distance = np.linalg.norm(leg, axis=1)
+        distance = np.linalg.norm(leg, axis=1, keepdims=True)
         reach = config.reach_share * (lengths[JOINT[f"{name}_knee"]] + lengths[JOINT[f"{name}_ankle"]])
-        over = np.maximum(distance - reach, 0.0) * weights[:, side]
-        pull = leg / np.maximum(distance, 1e-9)[:, None] * over[:, None]
-        excess = np.where(
-            np.linalg.norm(pull, axis=1, keepdims=True) > np.linalg.norm(excess, axis=1, keepdims=True), pull, excess
-        )
-    if not excess.any():
-        return motion
-    return replace(motion, transl=motion.transl + smooth_series(motion.times_s, excess, 0.5 * config.root_s, order=0))
+        pull = leg / np.maximum(distance, 1e-9) * np.maximum(distance - reach, 0.0) * weights[:, side, None]
+        worse = np.linalg.norm(pull, axis=1, keepdims=True) > np.linalg.norm(excess, axis=1, keepdims=True)
+        excess = np.where(worse, pull, excess)
+    return excess
 
 
 def _ankle_targets(
@@ -241,18 +247,8 @@ def _turn_between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.n
 def _bend_legs(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     """Bring both ankles to their targets by bending the legs, a chunk of frames at a time."""
     rotvecs = np.concatenate([motion.global_orient[:, None], motion.body_pose], axis=1)
-    for start in range(0, len(motion), _CHUNK_FRAMES):
-        rows = slice(start, min(start + _CHUNK_FRAMES, len(motion)))
-        part = replace(
-            motion,
-            times_s=motion.times_s[rows],
-            global_orient=motion.global_orient[rows],
-            body_pose=motion.body_pose[rows],
-            transl=motion.transl[rows],
-            contacts=motion.contacts[rows],
-            confidence=motion.confidence[rows],
-        )
-        local = _bend_chunk(part, _Pins(pins.places[rows], pins.weights[rows]), config)
+    for rows, part in motion.parts():
+        local = _bend_chunk(part, pins.part(rows), config)
         changed = [JOINT[f"{side}_{joint}"] for side in _SIDES for joint in ("hip", "knee", "ankle")]
         rotvecs[rows, changed] = part.with_local_rotmats(local).body_pose[:, np.array(changed) - 1]
     return replace(motion, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:])

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rig.frames import rotate
-from rig.kinematics import joint_positions
 from rig.local_regression import smooth_series
 from rig.motion import Motion
 
@@ -57,8 +55,7 @@ def fit_root(motion: Motion, poses: PoseSequence, camera: Camera, config: RootCo
         raise InputError(f"the motion has {len(motion)} frames and its poses {len(poses)}, expected the same number")
     skeleton = motion.skeleton
     rotation, shift = camera.world_to_camera[:3, :3], camera.world_to_camera[:3, 3]
-    joints = joint_positions(skeleton, motion.global_rotmats(), np.zeros((len(motion), 3)))
-    offsets = rotate(rotation, joints - joints[:, :1])
+    offsets = np.concatenate([_pelvis_offsets(part) for _, part in motion.parts()]) @ rotation.T
     rays = camera.rays(poses.keypoints_2d)
     visible = np.isfinite(rays).all(axis=-1) & (poses.scores >= config.min_score)
     rays = np.where(visible[..., None], rays, 0.0)
@@ -98,6 +95,12 @@ def fit_root(motion: Motion, poses: PoseSequence, camera: Camera, config: RootCo
     confidence = motion.confidence.copy()
     confidence[~sound, 0] = 0.0
     return replace(motion, transl=world - skeleton.rest_joints[0], confidence=confidence)
+
+
+def _pelvis_offsets(motion: Motion) -> np.ndarray:
+    """(T, J, 3) joints relative to the pelvis, world axes, m."""
+    joints = motion.joints()
+    return joints - joints[:, :1]
 
 
 def _solve(rays: np.ndarray, side: np.ndarray, weights: np.ndarray) -> np.ndarray:

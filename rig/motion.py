@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -88,6 +89,24 @@ class Motion:
         rotmats = self.global_rotmats()
         joints = kinematics.joint_positions(self.skeleton, rotmats, self.transl)
         return joints, kinematics.landmark_positions(self.skeleton, rotmats, joints)
+
+    def part(self, rows: slice) -> Motion:
+        """The frames `rows` alone; raises RigError when that is none."""
+        return replace(
+            self,
+            times_s=self.times_s[rows],
+            global_orient=self.global_orient[rows],
+            body_pose=self.body_pose[rows],
+            transl=self.transl[rows],
+            contacts=self.contacts[rows],
+            confidence=self.confidence[rows],
+        )
+
+    def parts(self, frames: int = 1024) -> Iterator[tuple[slice, Motion]]:
+        """Consecutive parts of at most `frames` frames, with their rows: keeps memory flat over long clips."""
+        for start in range(0, len(self), frames):
+            rows = slice(start, min(start + frames, len(self)))
+            yield rows, self.part(rows)
 
     def with_local_rotmats(self, local_rotmats: np.ndarray) -> Motion:
         """The same motion with other local rotations (T, J, 3, 3)."""
