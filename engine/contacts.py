@@ -28,15 +28,15 @@ class ContactConfig:
     min_contact_s, min_gap_s   shorter contacts are dropped, shorter interruptions are bridged, s
     """
 
-    height_m: float = 0.055
-    height_width_m: float = 0.015
-    speed_m_s: float = 0.45
-    speed_width_m_s: float = 0.12
-    speed_window_s: float = 0.035
+    height_m: float = 0.065
+    height_width_m: float = 0.02
+    speed_m_s: float = 0.65
+    speed_width_m_s: float = 0.15
+    speed_window_s: float = 0.05
     ground_window_s: float = 0.8
     ground_limit_m: float = 0.15
-    on: float = 0.6
-    off: float = 0.35
+    on: float = 0.5
+    off: float = 0.25
     min_contact_s: float = 0.1
     min_gap_s: float = 0.07
 

@@ -49,7 +49,7 @@ class FootLockConfig:
     max_correction_m: float = 0.20
     split_m: float = 0.06
     wander_s: float = 0.5
-    root_s: float = 0.15
+    root_s: float = 0.25
     reach_share: float = 0.998
     damping: float = 0.05
     iterations: int = 6
@@ -57,7 +57,7 @@ class FootLockConfig:
 
 
 _DEFAULT = FootLockConfig()
-_ALWAYS_CONTACTS = ContactConfig(height_m=0.10, height_width_m=0.02, speed_m_s=0.8, speed_width_m_s=0.2)
+_ALWAYS_CONTACTS = ContactConfig(height_m=0.10, height_width_m=0.02, speed_m_s=1.0, speed_width_m_s=0.2)
 _SIDES = ("left", "right")
 
 
