@@ -15,12 +15,19 @@ BLENDER_DRIVER = Path("engine/export/blender_driver.py")
 """The one file of the engine that runs inside Blender."""
 
 
-@cache
 def sources(*folders: str) -> dict[Path, ast.Module]:
     """Every Python file below the folders by its path from the root, parsed."""
-    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    paths = [path for path in paths if not {"node_modules", "__pycache__", "vendor"} & set(path.parts)]
-    return {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8"), str(path)) for path in paths}
+    return {path: tree for folder in folders for path, tree in _folder(folder).items()}
+
+
+@cache
+def _folder(folder: str) -> dict[Path, ast.Module]:
+    paths = [
+        path.relative_to(ROOT)
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not {"node_modules", "__pycache__", "vendor"} & set(path.parts)
+    ]
+    return {path: ast.parse((ROOT / path).read_text(encoding="utf-8"), str(path)) for path in paths}
 
 
 def imported(tree: ast.Module) -> list[tuple[int, str, int]]:
