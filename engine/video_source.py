@@ -160,7 +160,8 @@ class VideoFile:
         with self._open() as container:
             stream = _video_stream(container, self._path)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = self._threads
+            # More would hold more whole pictures in memory than the detector can use.
+            stream.codec_context.thread_count = self._threads or min(4, os.cpu_count() or 1)
             if seek_s is not None and seek_s > 0:
                 try:
                     container.seek(int((seek_s + self._start_s) / float(stream.time_base)), stream=stream)
@@ -248,21 +249,29 @@ def _start_s(container: Any, stream: Any) -> float:
 def _scan(container: Any, stream: Any, start_s: float) -> tuple[np.ndarray, float, tuple[str, ...]]:
     """Presentation times of all packets, sorted, s, without decoding; the last one's duration, s; warnings."""
     pts: list[int] = []
-    last_duration = 0
-    warnings: tuple[str, ...] = ()
+    packets, last_duration = 0, 0
+    trouble = ""
     try:
         for packet in container.demux(stream):
-            if packet.pts is None or packet.is_discard:
+            packets += packet.size > 0
+            if packet.pts is None or packet.is_discard or not packet.size:
                 continue
             if not pts or packet.pts >= max(pts[-8:]):
                 last_duration = packet.duration or 0
             pts.append(packet.pts)
     except av.error.FFmpegError as error:
-        warnings = (f"the file breaks off: {error.strerror or error}",)
+        trouble = error.strerror or str(error)
     base = stream.time_base
-    # Rounded once from the exact product, so that equal times compare equal with decoded frames.
     times = np.array([float(value * base) - start_s for value in sorted(pts)])
-    return times, float(last_duration * base), warnings
+    if not trouble and packets < stream.frames:
+        trouble = f"{packets} of {stream.frames} pictures are there"
+    if not trouble and len(times) and len(container.streams) == 1 and container.duration:
+        missing_s = container.duration / 1_000_000 - float(times[-1] - times[0])
+        if missing_s > max(0.5, 5 * float(np.median(np.diff(times))) if len(times) > 1 else 0.0):
+            trouble = f"{missing_s:.1f} s are missing"
+    if trouble and len(times):
+        trouble = f"the file breaks off after {times[-1]:.2f} s ({trouble})"
+    return times, float(last_duration * base), (trouble,) if trouble else ()
 
 
 def _orientation(frame: Any) -> Orientation:

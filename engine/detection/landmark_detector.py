@@ -15,6 +15,7 @@ from .pose_networks import Device, PoseNetworks, RegionPose
 
 _WHOLE = np.array([0.5, 0.5, 1.0, 1.0, 0.0])
 _SAME_REGION_IOU = 0.6
+_ALERT_PICTURES = 60
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class DetectorOptions:
     max_people           most people followed at a time
     min_detection_score  below it a person is not detected
     min_presence_score   below it a followed person counts as lost
-    search_every         people who are not followed yet are searched in every n-th picture (and whenever somebody is
-                         lost, or nobody is followed)
+    search_every         people who are not followed yet are searched in every n-th picture; in every picture while
+                         nobody is followed, and in every other one for a while after somebody was lost
     bundle               a pose_landmarker .task file in place of the packaged models
     device               where the networks run
     """
@@ -45,11 +46,13 @@ class DetectorState:
     regions   (K, 5) where the followed people are expected, layout as `RegionPose.next_region`
     pictures  how many pictures were seen
     searches  how many searches were made
+    alert     for how many more pictures somebody who was lost is searched with more effort
     """
 
     regions: np.ndarray = field(default_factory=lambda: np.empty((0, 5)))
     pictures: int = 0
     searches: int = 0
+    alert: int = 0
 
 
 class LandmarkDetector:
@@ -97,7 +100,9 @@ class LandmarkDetector:
         state, searches = self.state, self.state.searches
         poses = [pose for region in state.regions if (pose := self._networks.look(picture, region)) is not None]
         lost = len(poses) < len(state.regions)
-        due = state.pictures % self.options.search_every == 0 and len(poses) < self.options.max_people
+        alert = _ALERT_PICTURES if lost else max(state.alert - 1, 0)
+        every = min(2, self.options.search_every) if alert else self.options.search_every
+        due = state.pictures % every == 0 and len(poses) < self.options.max_people
         if lost or due or not poses:
             part = _search_regions(size)[searches % len(_search_regions(size))]
             found = self._networks.search(picture, part)
@@ -108,7 +113,7 @@ class LandmarkDetector:
                     poses.append(pose)
         people, rows = _chosen(poses, size, self.options.max_people)
         regions = np.array([poses[row].next_region for row in rows]).reshape(-1, 5)
-        self.state = DetectorState(regions, state.pictures + 1, searches)
+        self.state = DetectorState(regions, state.pictures + 1, searches, alert)
         return people
 
 

@@ -68,8 +68,7 @@ class DetectionStore:
         for path, count in self._chunks():
             with np.load(path) as chunk:
                 last_time_s = float(chunk["times_s"][-1])
-                pictures, searches = (int(value) for value in chunk["state_counts"])
-                state = DetectorState(chunk["state_regions"], pictures, searches)
+                state = DetectorState(chunk["state_regions"], *(int(value) for value in chunk["state_counts"]))
             frames += count
         return Progress(frames, last_time_s, state)
 
@@ -88,7 +87,7 @@ class DetectionStore:
                     times_s=np.array([frame.time_s for frame in frames], dtype=np.float64),
                     counts=np.array([len(p) for p in people], dtype=np.int64),
                     state_regions=state.regions,
-                    state_counts=np.array([state.pictures, state.searches], dtype=np.int64),
+                    state_counts=np.array([state.pictures, state.searches, state.alert], dtype=np.int64),
                     **arrays,
                 )
         except OSError as error:

@@ -104,7 +104,7 @@ def test_empty_pictures_hold_nobody() -> None:
 def test_store_gives_back_what_was_put_in(tmp_path: Path) -> None:
     store = DetectionStore(tmp_path / "d", {"video": "a"})
     frames = random_frames(30)
-    state = DetectorState(np.random.default_rng(0).normal(size=(2, 5)), 30, 7)
+    state = DetectorState(np.random.default_rng(0).normal(size=(2, 5)), 30, 7, 11)
     store.append(frames[:20], DetectorState())
     store.append(frames[20:], state)
     store.append([], DetectorState())
@@ -115,7 +115,7 @@ def test_store_gives_back_what_was_put_in(tmp_path: Path) -> None:
     progress = store.progress()
     assert (progress.frames, progress.last_time_s) == (30, frames[-1].time_s)
     np.testing.assert_array_equal(progress.state.regions, state.regions)
-    assert (progress.state.pictures, progress.state.searches) == (30, 7)
+    assert (progress.state.pictures, progress.state.searches, progress.state.alert) == (30, 7, 11)
 
 
 def test_store_ignores_what_follows_a_hole_or_is_damaged_and_forgets_another_video(tmp_path: Path) -> None:
@@ -152,11 +152,10 @@ def test_reading_ahead_keeps_order_passes_errors_on_and_closes_the_source() -> N
             closed.append(fail_at)
 
     assert list(read_ahead(source(-1))) == list(range(100))  # type: ignore[arg-type]
-    seen = []
+    failing = read_ahead(source(5))  # type: ignore[arg-type]
+    assert [next(failing) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(InputError, match="broken"):
-        for number in read_ahead(source(5)):  # type: ignore[arg-type]
-            seen.append(number)
-    assert seen == [0, 1, 2, 3, 4]
+        next(failing)
     early = read_ahead(source(-2))  # type: ignore[arg-type]
     assert next(early) == 0
     early.close()

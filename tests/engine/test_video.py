@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from video_samples import numbered_picture, read_number, write_clip, write_images, write_sound_only
 
 from engine.errors import InputError
 from engine.picture_orientation import orientation_from_clockwise
 from engine.video import Frame, ReadOptions, VideoReader, hash_video, probe
 from engine.video_time import TimeRepair, report_rate
 from rig.timing import parse_rate
-
-from video_samples import numbered_picture, read_number, write_clip, write_images, write_sound_only
 
 
 def read(path: Path | str, **options: object) -> tuple[VideoReader, list[Frame]]:
@@ -136,6 +136,37 @@ def test_truncated_file_keeps_what_decodes_and_says_where_it_breaks(tmp_path: Pa
     assert 10 < len(frames) < 60
     assert [read_number(frame.image_rgb) for frame in frames[:10]] == list(range(10))
     assert any("damaged" in warning and " s " in warning for warning in reader.warnings)
+
+
+def test_file_cut_between_pictures_is_noticed_too(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", count=60, b_frames=0, options={"movflags": "+faststart"})
+    with av.open(str(whole)) as container:
+        positions = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole.read_bytes()[: positions[40]])
+    reader, frames = read(path)
+    assert len(frames) == 40
+    assert any("breaks off after 1.30 s" in warning for warning in reader.warnings)
+
+
+def test_picture_that_starts_after_the_sound_keeps_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("pcm_s16le", rate=8000)
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), dtype=np.int16), format="s16", layout="mono")
+        silence.sample_rate, silence.pts = 8000, 0
+        container.mux(sound.encode(silence))
+        for number in range(20):
+            frame = av.VideoFrame.from_ndarray(numbered_picture(number, (64, 48)), format="rgb24")
+            frame.pts, frame.time_base = number + 10, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        container.mux(sound.encode(None))
+    reader, frames = read(path)
+    assert reader.info.start_s == pytest.approx(0.4, abs=0.002)
+    np.testing.assert_allclose([frame.time_s for frame in frames], 0.4 + np.arange(20) / 25, atol=0.002)
 
 
 def test_corrupt_middle_goes_on_after_it(tmp_path: Path) -> None:
