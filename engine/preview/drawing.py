@@ -37,7 +37,7 @@ class Canvas:
     @property
     def thickness(self) -> int:
         """A line width that suits the picture's size, px."""
-        return max(2, round(min(self.image.shape[:2]) / 280))
+        return max(2, round(min(self.image.shape[:2]) / 320))
 
 
 def side_colour(name: str) -> Colour:
@@ -56,7 +56,7 @@ def draw_person(canvas: Canvas, trace: PersonTrace, view: PersonView) -> None:
     if view.box_xyxy is not None:
         low, high = canvas.place(view.box_xyxy.reshape(2, 2))
         corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
-        draw_lines(canvas.image, corners, [(0, 1), (1, 2), (2, 3), (3, 0)], [colour] * 4, canvas.thickness)
+        draw_lines(canvas.image, corners, [(0, 1), (1, 2), (2, 3), (3, 0)], [colour] * 4, max(1, canvas.thickness // 2))
         write_text(canvas.image, f"id {view.person_id}", (low[0] + 3, low[1] - 5), colour)
     if view.keypoints_px is not None and view.scores is not None:
         for point, score in zip(canvas.place(view.keypoints_px), view.scores, strict=True):
@@ -111,10 +111,11 @@ def write_text(image: np.ndarray, text: str, at: tuple[float, float], colour: Co
     import cv2
 
     size = max(0.4, min(image.shape[:2]) / 1100)
-    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    stroke = 2 if size >= 0.6 else 1
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, stroke)
     x = int(np.clip(at[0], 2, max(2, image.shape[1] - width - 2)))
     y = int(np.clip(at[1], height + 2, max(height + 2, image.shape[0] - 4)))
-    for shade, thickness in (((0, 0, 0), 3), (colour, 1)):
+    for shade, thickness in (((0, 0, 0), stroke + 2), (colour, stroke)):
         cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, shade, thickness, cv2.LINE_AA)
 
 
