@@ -29,7 +29,7 @@ from rig.skeleton import JOINT, LANDMARK_NAMES, SMPL_JOINT_NAMES, mirrored_names
 SEED = 20240229
 SHAPES = 10
 INFLUENCES = 4
-RIDGE = 2e-7  # m^2; keeps the joint regressor's weights small where equations nearly repeat
+RIDGE = 1e-6  # m^2; keeps the joint regressor's weights small where equations nearly repeat
 CANDIDATES = 400  # vertices around a joint that its regressor may choose from
 ANNY_TO_WORLD = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z up facing -y to y up facing +z
 CLAVICLE_LIFT = np.radians(9.0)  # of the arm's way from anny's A-pose up to the T-pose
@@ -331,7 +331,7 @@ def fit_joint_regressor(
             continue
         reach, _ = tree.query(joints[joint])
         least = 0.22 if name.startswith("spine") else 0.10  # around the whole waist
-        near = np.sort(tree.query_ball_point(joints[joint], max(least, 3.5 * reach)))
+        near = np.sort(tree.query_ball_point(joints[joint], max(least, 2.8 * reach)))
         near = np.sort(np.random.default_rng(SEED).permutation(near)[:CANDIDATES])
         if not name.startswith("left_"):
             near = np.union1d(near, mirror[near])
@@ -375,8 +375,10 @@ def landmark_vertices(template: np.ndarray, joints: np.ndarray, weights: np.ndar
 
 def shape_space(
     vertices: np.ndarray, joints: np.ndarray, mirror: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Mean (V, 3), directions (V, 3, 10) and those of the joints (24, 3, 10), m per standard deviation; share explained.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Mean (V, 3) m, directions (V, 3, 10) and those of the joints (24, 3, 10) m per standard deviation.
+
+    Beside them everybody's coefficients (N, 10) and the share of the variance that they explain.
 
     Principal components of vertices and joints together, each group weighing as much as the other, so that limb
     lengths count beside girths. One sign for all: the coordinate that moves most goes up, forward or outward on the
@@ -405,7 +407,7 @@ def shape_space(
         directions[:, :, shape] *= sign
         scores[:, shape] *= sign
     moved = (centred.T @ scores / (count - 1)).reshape(-1, 3, SHAPES)
-    return mean, directions, moved, float(values[order].sum() / values.sum())
+    return mean, directions, moved, scores, float(values[order].sum() / values.sum())
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -444,9 +446,9 @@ def main() -> None:
     weights = smpl_skin_weights(rig, heads.mean(axis=0), centres)
     weights = 0.5 * (weights + weights[mirror][:, list(mirrored_names(SMPL_JOINT_NAMES))])
     materials = face_materials(average, quads, centres, weights)
-    smooth = cloth_smoothing(quads, materials, len(average)) @ border_smoothing(quads, materials, len(average))
+    smooth = border_smoothing(quads, materials, len(average)) @ cloth_smoothing(average, quads, materials)
     vertices, weights = smooth_vertices(smooth, vertices), strongest(smooth @ weights)
-    template, directions, joint_directions, explained = shape_space(vertices, joints, mirror)
+    template, directions, joint_directions, scores, explained = shape_space(vertices, joints, mirror)
     template, directions = template.astype(np.float32), directions.astype(np.float16)  # as stored
     regressor = fit_joint_regressor(
         template.astype(np.float64), directions.astype(np.float64), centres, joint_directions, mirror
@@ -473,20 +475,20 @@ def main() -> None:
             "landmark_vertices": np.array(landmarks, dtype=np.uint16),
         },
     )
-    off = np.linalg.norm(np.einsum("jv,nvc->njc", regressor, vertices) - joints, axis=-1) * 1000
-    fit = joints.mean(axis=0) - regressor @ template
+    moves = np.einsum("jv,vcs->jcs", regressor, directions.astype(np.float64))
+    off = np.linalg.norm(regressor @ template + np.einsum("jcs,ns->njc", moves, scores) - joints, axis=-1) * 1000
+    own = np.linalg.norm(np.einsum("jv,nvc->njc", regressor, vertices) - joints, axis=-1) * 1000
     heights = np.ptp(vertices[:, :, 1], axis=1)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB, {len(template)} vertices, {len(quads)} faces")
     print(f"population: {heights.mean():.3f} +- {heights.std():.3f} m tall; 10 shapes explain {explained:.1%}")
-    print(
-        f"joint regressor: {len(rows)} weights; residual mean {off.mean():.2f} mm, 95 % {np.percentile(off, 95):.2f} mm"
-    )
+    largest = np.abs(regressor).sum(axis=1).max()
+    print(f"joint regressor: {len(rows)} weights, their absolute values sum to {largest:.1f} at most")
+    print(f"residual of the regressed joints: {own.mean():.2f} mm from the people's own meshes,")
+    print(f"  {off.mean():.2f} mm (95 % {np.percentile(off, 95):.2f} mm) from their ten coefficients:")
     for name, one, worst in zip(SMPL_JOINT_NAMES, off.mean(axis=0), off.max(axis=0), strict=True):
         print(f"  {name:15s} mean {one:5.2f} mm  worst {worst:5.2f} mm")
-    moved = np.einsum("jv,vcs->jcs", regressor, directions.astype(np.float64)) - joint_directions
-    print(f"one standard deviation moves a regressed joint by at most {np.abs(moved).max() * 1000:.2f} mm more or less")
-    print(f"sum of absolute weights: at most {np.abs(regressor).sum(axis=1).max():.1f}")
-    print(f"mean person: regressed joints off by at most {np.abs(fit).max() * 1000:.2f} mm")
+    mean_off = np.abs(regressor @ template - centres).max() * 1000
+    print(f"mean person: regressed joints off by at most {mean_off:.2f} mm")
 
 
 if __name__ == "__main__":
