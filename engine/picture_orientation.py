@@ -21,7 +21,7 @@ class Orientation:
     def rotation_deg(self) -> int:
         """Degrees clockwise that the stored picture is turned: 0, 90, 180 or 270."""
         if self.transpose:
-            return 90 if self.flip_x and not self.flip_y or not (self.flip_x or self.flip_y) else 270
+            return 90 if (self.flip_x and not self.flip_y) or not (self.flip_x or self.flip_y) else 270
         return 180 if self.flip_y else 0
 
     def size(self, stored: tuple[int, int]) -> tuple[int, int]:

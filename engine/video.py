@@ -17,7 +17,7 @@ from .errors import InputError
 from .video_time import TimeRepair
 
 if TYPE_CHECKING:
-    from .video_source import PictureSource
+    from .picture_source import PictureSource
 
 Source = str | int | os.PathLike[str]
 """A video file, a folder or pattern (name_%04d.png) of images, or a camera: 0 or "webcam:0"."""
@@ -222,7 +222,7 @@ def hash_video(source: str | os.PathLike[str]) -> str:
     Files up to 256 MiB are hashed whole; of larger ones the size and 128 evenly spread pieces of 1 MiB. A folder or
     pattern of images is hashed by its names and contents. Raises InputError when it cannot be read.
     """
-    from .video_source import sequence_files
+    from .image_sequence import sequence_files
 
     path = Path(source)
     digest = hashlib.blake2b(digest_size=16)
