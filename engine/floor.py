@@ -30,6 +30,7 @@ class FloorConfig:
     roll_limit_deg             largest roll considered, degrees
     body_sigma_deg             how upright a standing person is and is reconstructed, degrees
     straight_deg               legs and trunk within this angle of each other count as standing
+    least_standing_s           with less standing than this the lowest foot positions decide the height, s
     iterations, max_frames     of the robust fit; longer clips are thinned out evenly for it
     """
 
@@ -44,6 +45,7 @@ class FloorConfig:
     roll_limit_deg: float = 30.0
     body_sigma_deg: float = 6.0
     straight_deg: float = 20.0
+    least_standing_s: float = 0.7
     iterations: int = 20
     max_frames: int = 1500
 
@@ -70,9 +72,8 @@ def settle_on_floor(
     to_level = _camera_axes(camera)
     eye = rigid_inverse(camera.world_to_camera)[:3, 3]
     feet = [_feet(motion, config) for motion in motions]
-    points = np.concatenate([f.points for f in feet])
     normal = _normal(feet, _standing_axis(motions, config), to_level, eye, config)
-    height = _floor_height(points, np.concatenate([f.weights for f in feet]), normal, config)
+    height = _floor_height(motions, feet, normal, config)
 
     right = to_level[0] - normal * (to_level[0] @ normal)
     right /= np.linalg.norm(right)
@@ -126,8 +127,7 @@ def _standing_axis(motions: Sequence[Motion], config: FloorConfig) -> tuple[np.n
         axis = neck - ankles
         axes.append(axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9))
         straight = (cosine > np.cos(np.radians(config.straight_deg))) & (stretch > 0.85)
-        frame_s = np.gradient(motion.times_s) if len(motion) > 1 else np.array([float(1 / motion.fps)])
-        weights.append(straight * motion.confidence[:, 0] * frame_s)
+        weights.append(straight * motion.confidence[:, 0] * _frame_durations_s(motion))
     direction, weight = np.concatenate(axes), np.concatenate(weights)
     if weight.sum() <= 0:
         return np.array([0.0, 1.0, 0.0]), 0.0
@@ -271,8 +271,12 @@ def _view_reliability(scatter: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.eye(2) - (1.0 - np.sqrt(reliability)) * np.outer(view, view)
 
 
-def _floor_height(points: np.ndarray, weights: np.ndarray, normal: np.ndarray, config: FloorConfig) -> float:
-    """Height of the floor along the normal, m: the robust middle of the standing foot points."""
+def _floor_height(motions: Sequence[Motion], feet: list[_Feet], normal: np.ndarray, config: FloorConfig) -> float:
+    """Height of the floor along the normal, m: the robust middle of the standing foot points.
+
+    Where feet hardly ever stand still (a run, a camera that pans along) the low end of each frame's lowest point.
+    """
+    points, weights = np.concatenate([f.points for f in feet]), np.concatenate([f.weights for f in feet])
     heights = points @ normal
     lowest = heights.min(axis=1, keepdims=True)
     weights = weights * np.exp(-0.5 * ((heights - lowest) / 0.03) ** 2)
@@ -280,7 +284,16 @@ def _floor_height(points: np.ndarray, weights: np.ndarray, normal: np.ndarray, c
     for _ in range(10):
         robust = weights / (1.0 + ((heights - level) / config.height_sigma_m) ** 2)
         level = float((robust * heights).sum() / max(robust.sum(), 1e-12))
-    return level
+    stood_s = sum(
+        float((f.weights.max(axis=1) * _frame_durations_s(m)).sum()) for f, m in zip(feet, motions, strict=True)
+    )
+    share = min(1.0, stood_s / config.least_standing_s)
+    return share * level + (1.0 - share) * float(np.quantile(lowest, 0.15))
+
+
+def _frame_durations_s(motion: Motion) -> np.ndarray:
+    """(T,) time each frame stands for, s."""
+    return np.gradient(motion.times_s) if len(motion) > 1 else np.array([float(1 / motion.fps)])
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -38,6 +38,7 @@ class FootLockConfig:
     split_m            a foot that wanders farther than this within one contact is pinned to a slowly moving place
     wander_s           time constant of that place, s
     root_s             time constant of the part of the correction that the root takes, s
+    forget_s           time constant with which that part fades away from contacts, s
     reach_share        share of the leg's full length a pinned leg may be stretched to before the root gives way
     damping            of the leg solve, see `ik.refine.refine_chain`
     iterations         of the leg solve
@@ -50,6 +51,7 @@ class FootLockConfig:
     split_m: float = 0.06
     wander_s: float = 0.5
     root_s: float = 0.25
+    forget_s: float = 0.7
     reach_share: float = 0.998
     damping: float = 0.05
     iterations: int = 6
@@ -179,6 +181,8 @@ def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     mean = np.einsum("tp,tpk->tk", pins.weights, wish) / np.maximum(total, 1e-9)[:, None]
     known = total > 1e-6
     mean = np.stack([np.interp(motion.times_s, motion.times_s[known], column[known]) for column in mean.T], axis=1)
+    away_s = np.abs(motion.times_s - motion.times_s[_nearest(known)])
+    mean *= np.exp(-away_s / config.forget_s)[:, None]
     shift = smooth_series(motion.times_s, mean, config.root_s, np.minimum(total, 2.0) + 0.02)
     motion = replace(motion, transl=motion.transl + shift)
 
@@ -187,6 +191,15 @@ def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     if not excess.any():
         return motion
     return replace(motion, transl=motion.transl + smooth_series(motion.times_s, excess, 0.5 * config.root_s, order=0))
+
+
+def _nearest(known: np.ndarray) -> np.ndarray:
+    """(T,) index of the nearest true entry of `known` (T,), which has one."""
+    index = np.flatnonzero(known)
+    frames = np.arange(len(known))
+    after = np.clip(np.searchsorted(index, frames), 0, len(index) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(frames - index[before] < index[after] - frames, index[before], index[after])
 
 
 def _out_of_reach(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.ndarray:
