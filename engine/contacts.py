@@ -25,6 +25,7 @@ class ContactConfig:
                                absorbs slow errors of the root and low steps; shorter than this is a jump
     ground_limit_m             how far that ground may lie from the floor
     on, off                    hysteresis: a contact begins above `on` and lasts while above `off`
+    min_confidence             a foot of less is a guess and has no contact
     min_contact_s, min_gap_s   shorter contacts are dropped, shorter interruptions are bridged, s
     """
 
@@ -37,18 +38,21 @@ class ContactConfig:
     ground_limit_m: float = 0.15
     on: float = 0.5
     off: float = 0.25
+    min_confidence: float = 0.15
     min_contact_s: float = 0.1
     min_gap_s: float = 0.07
 
 
 _DEFAULT = ContactConfig()
+_JUST_NO = float(np.nextafter(0.5, 0.0))
 
 
 def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
     """The motion with `contacts` (T, 4): how surely each heel and big toe stands on the floor (y = 0).
 
     A value of at least 0.5 is contact, after hysteresis and minimum durations; the rest of the value is the raw
-    probability from height and speed. Feet that were not seen (confidence 0) get at most 0.5.
+    probability from height and speed. A foot seen with less than `min_confidence` has no contact: a guessed foot
+    must not hold the body.
     Raises InputError when the skeleton has no heels and toes.
     """
     points = foot_points(motion)
@@ -61,10 +65,10 @@ def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
     for column in range(probability.shape[1]):
         state = _held(motion.times_s, probability[:, column], config)
         value = probability[:, column]
-        contacts[:, column] = np.where(state, np.maximum(value, 0.5), np.minimum(value, np.nextafter(0.5, 0.0)))
+        contacts[:, column] = np.where(state, np.maximum(value, 0.5), np.minimum(value, _JUST_NO))
     owners = [motion.skeleton.landmark_joints[i] for i in _contact_landmarks(motion)]
-    hidden = motion.confidence[:, owners] <= 0
-    return replace(motion, contacts=np.where(hidden, np.minimum(contacts, 0.5), contacts))
+    hidden = motion.confidence[:, owners] < config.min_confidence
+    return replace(motion, contacts=np.where(hidden, np.minimum(contacts, _JUST_NO), contacts))
 
 
 def foot_points(motion: Motion) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from .errors import RigError
 from .rotations import quat_multiply, quat_wxyz_to_rotvec, rotvec_to_quat_wxyz
 
-_REACH = 3.0  # the Gaussian kernel is cut at this many bandwidths
+_REACH = 3.0 + 1e-6  # the Gaussian kernel is cut at this many bandwidths, a sample exactly there included
 _RIDGE = 0.02  # shrinks slope and curvature where too few samples carry them (ends, gaps)
 _CHUNK_VALUES = 1 << 17  # values a temporary array may hold; keeps memory flat over long clips
 

@@ -85,6 +85,17 @@ def test_jumps_remain_jumps():
     assert np.abs(np.median(np.delete(heights, range(48, 67)))) < 0.02
 
 
+def test_feet_that_never_stand_still_still_have_a_floor():
+    motion, _ = walking(4.0)
+    # Seen by a camera that moves along, the standing foot travels backwards.
+    treadmill = replace(motion, transl=motion.transl - np.outer(motion.times_s, [0, 0, 2.5]))
+    seen, truth = seen_from(treadmill, 5, 0, distance_m=15.0)
+    (result,), camera = settle_on_floor([seen], LEVEL)
+    assert tilt_error_deg(camera, truth) < 5.0
+    lowest = result.joints_and_landmarks()[1][:, 1:, 1].min(axis=1)
+    assert abs(np.quantile(lowest, 0.2)) < 0.1
+
+
 def test_hidden_feet_and_single_frames_give_an_upright_world():
     motion = standing(30)
     confidence = motion.confidence.copy()
