@@ -12,10 +12,11 @@ from engine.errors import InputError
 
 from .assembly import assemble
 from .batches import in_batches
-from .chains import Aim, Bones, ChainPose, solve_chains
-from .components import Array, components_first, dot, matmul, outer, transposed_matmul
+from .chains import ChainPose, solve_chains
+from .components import Array, components_first, dot, matmul, outer, transposed_matmul, vecmat
 from .plan import TIPS_24, TIPS_29, ChainPlan, chain_plan
 from .procrustes import nearest_rotation
+from .swing_twist import SwingTwist
 
 ROOT_TIPS = (1, 2, 3)
 """Hips and spine1: what the pelvis is turned to by Procrustes."""
@@ -138,15 +139,20 @@ def _solve(
     joints, tips = plan.index["joints"], plan.index["tips"]
     weights = None if complete else xp.astype(known, points.dtype)
     seen = known[tips] & known[joints] if mode is IKMode.NAIVE else known[tips]
-    bones = Bones(
-        offsets=rest[:, joints] - rest[:, plan.index["parents"]],
-        bones=rest[:, tips] - rest[:, joints],
-        tips=points[:, tips],
-        steps=points[:, tips] - points[:, joints],
-        twists=_unit_twists(twist, plan, points, xp),
-        seen=None if complete else xp.astype(seen, points.dtype),
-        kept=None if kept is None else kept[:, :, joints],
-    )
+    seen_weights = None if complete else xp.astype(seen, points.dtype)
+    targets_of_tips = points[:, tips]
+    steps = targets_of_tips - points[:, joints] if mode is IKMode.NAIVE else None
+    swing_twist = SwingTwist(rest[:, tips] - rest[:, joints], _unit_twists(twist, plan, points, xp), xp)
+
+    def turn(part: slice, parent: Array, position: Array) -> Array:
+        aim = targets_of_tips[:, part] - position if steps is None else steps[:, part]
+        part_seen = None if seen_weights is None else seen_weights[part]
+        local = swing_twist.rotations(part, vecmat(aim, parent), part_seen)
+        if kept is not None and part_seen is not None:
+            local = xp.where(part_seen > 0, local, kept[:, :, joints[part]])
+        return local
+
+    offsets = rest[:, joints] - rest[:, plan.index["parents"]]
     identity = xp.eye(3, dtype=points.dtype, device=device(points))[:, :, None, None]
     root = _spread(rest, points, 0, ROOT_TIPS, points[:, :1], identity if kept is None else kept[:, :, :1], weights, xp)
 
@@ -156,7 +162,7 @@ def _solve(
         return _spread(rest, points, SPINE3, SPINE3_TIPS, origin, default, weights, xp)
 
     by_procrustes = upper_spine is UpperSpine.NECK_AND_COLLARS
-    pose = solve_chains(plan, bones, root, points[:, :1], _AIMS[mode], xp, spread if by_procrustes else None)
+    pose = solve_chains(plan, offsets, root, points[:, :1], turn, xp, spread if by_procrustes else None)
 
     leaf_local, leaf_known = _leaf_rotations(plan, pose, leaf_rotmats, kept, xp)
     local, positions = assemble(plan, rest, pose, leaf_local, xp)
@@ -165,17 +171,6 @@ def _solve(
         seen = xp.concat([seen[:2], _two_of(known, SPINE3_TIPS, xp), seen[3:]], axis=0)
     aimed = xp.concat([root_known, seen, leaf_known], axis=0)
     return local, positions, aimed[plan.index["restore"]].T
-
-
-def _naive(to_tip: Array, step: Array) -> Array:
-    return step
-
-
-def _adaptive(to_tip: Array, step: Array) -> Array:
-    return to_tip
-
-
-_AIMS: dict[IKMode, Aim] = {IKMode.ADAPTIVE: _adaptive, IKMode.NAIVE: _naive}
 
 
 def _spread(
