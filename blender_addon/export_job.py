@@ -27,8 +27,7 @@ def run_export(request: dict[str, Any]) -> None:
     for record, mesh in zip(records, meshes, strict=True):
         alone = len(records) == 1
         placement = Placement(
-            # Unreal takes a node of exactly this name for Blender's own and adds no bone for it.
-            object_name="Armature" if alone else f"Armature_{record.person_id}",
+            object_name=scene_files.ENGINE_NAME if alone else f"{scene_files.ENGINE_NAME}_{record.person_id}",
             clip_name=clip_name if alone else f"{clip_name}_{record.person_id}",
             naming=bone_maps.BoneNaming(request["bone_names"]),
             root_mode=root_motion.RootMode(request["root_mode"]),

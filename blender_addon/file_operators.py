@@ -74,7 +74,8 @@ class SWINGTWIST_OT_export(bpy.types.Operator, ExportHelper):
         ranges = [one.animation_data.action.frame_range for one in armatures]
         frame_count = round(max(last for _, last in ranges) - min(first for first, _ in ranges)) + 1
         try:
-            scene_files.export_file(context, path, [*armatures, *bodies], path.stem, frame_count)
+            with scene_files.named_for_engines(armatures):
+                scene_files.export_file(context, path, [*armatures, *bodies], path.stem, frame_count)
         except (scene_files.ExportFailed, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -10,6 +10,7 @@ import bpy
 from . import glb_times, keyframes
 from .core import timing
 
+ENGINE_NAME = "Armature"
 SUFFIXES = (".fbx", ".glb", ".usdc", ".blend")
 """The formats that can be written."""
 
@@ -43,7 +44,26 @@ def export_file(
         raise ExportFailed(f"Blender wrote no {path.name}")
 
 
+@contextmanager
+def named_for_engines(armatures: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """A single armature called "Armature", which Unreal takes for Blender's own and adds no bone for."""
+    if len(armatures) != 1 or ENGINE_NAME in bpy.data.objects:
+        yield
+        return
+    name = armatures[0].name
+    armatures[0].name = ENGINE_NAME
+    try:
+        yield
+    finally:
+        armatures[0].name = name
+
+
 def _write_fbx(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
+    with _resting_skin(context.selected_objects):
+        _call_fbx(path)
+
+
+def _call_fbx(path: Path) -> None:
     # Neither NLA strips nor all actions: the exporter then writes the scene as its one take, named after the scene.
     _call(
         bpy.ops.export_scene.fbx,
@@ -67,6 +87,13 @@ def _write_fbx(context: bpy.types.Context, path: Path, clip_name: str, frame_cou
 
 
 def _write_glb(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
+    with _resting_skin(context.selected_objects):
+        _call_gltf(path, clip_name)
+    render = context.scene.render
+    glb_times.set_frame_times(path, timing.rate_from_blender(render.fps, render.fps_base), frame_count)
+
+
+def _call_gltf(path: Path, clip_name: str) -> None:
     _call(
         bpy.ops.export_scene.gltf,
         filepath=str(path),
@@ -85,8 +112,6 @@ def _write_glb(context: bpy.types.Context, path: Path, clip_name: str, frame_cou
         export_morph=False,
         export_def_bones=False,
     )
-    render = context.scene.render
-    glb_times.set_frame_times(path, timing.rate_from_blender(render.fps, render.fps_base), frame_count)
 
 
 def _write_usd(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
@@ -107,6 +132,24 @@ def _write_usd(context: bpy.types.Context, path: Path, clip_name: str, frame_cou
 
 def _write_blend(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, check_existing=False)
+
+
+@contextmanager
+def _resting_skin(objects: Sequence[bpy.types.Object]) -> Iterator[None]:
+    """Skins not evaluated: the exporters visit every frame for the bones and need none of the posed vertices."""
+    modifiers = [
+        modifier
+        for thing in objects
+        for modifier in thing.modifiers
+        if modifier.type == "ARMATURE" and modifier.show_viewport
+    ]
+    for modifier in modifiers:
+        modifier.show_viewport = False
+    try:
+        yield
+    finally:
+        for modifier in modifiers:
+            modifier.show_viewport = True
 
 
 @contextmanager

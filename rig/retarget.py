@@ -159,15 +159,17 @@ def animate_rig(rig: RigDefinition, motion: Motion, mode: RootMode) -> RigAnimat
 
 
 def pose_rig(rig: RigDefinition, rotations_wxyz: np.ndarray, pelvis_position: np.ndarray) -> RigAnimation:
-    """One frame of bones' pose with the root bone at rest.
+    """One frame of bones' pose with the root bone on the floor under the pelvis.
 
     rotations_wxyz (J, 4) local rotations, the pelvis' in the world; pelvis_position (3,) m in the world.
     """
     local = quat_wxyz_to_rotmat(np.asarray(rotations_wxyz, dtype=np.float64))[None]
+    pelvis = np.asarray(pelvis_position, dtype=np.float64)[None]
+    under = pelvis * [1.0, 0.0, 1.0]
     still = RootMotion(
-        root_positions=np.zeros((1, 3)),
+        root_positions=under,
         root_rotmats=np.eye(3)[None],
-        pelvis_positions=np.asarray(pelvis_position, dtype=np.float64)[None],
+        pelvis_positions=pelvis - under,
         pelvis_rotmats=local[:, 0],
     )
     return _animation(rig, Fraction(1), local, still)

@@ -121,7 +121,12 @@ def export_with_blender(
             }
             request_file = Path(folder) / "request.json"
             request_file.write_text(json.dumps(request), encoding="utf-8")
-            _run(command, request_file, outputs)
+            reason = _run(command, request_file)
+            if reason:
+                for temporary, output in zip(temporaries, outputs, strict=True):
+                    reason = reason.replace(str(temporary), str(output)).replace(temporary.name, output.name)
+                names = ", ".join(str(output) for output in outputs)
+                raise OutputError(f"{names} could not be written by {command.description}: {reason}")
     except OSError as error:
         names = ", ".join(str(output) for output in outputs)
         raise OutputError(f"{names} cannot be written: {error.strerror or error}") from error
@@ -148,7 +153,8 @@ def _store_person(folder: Path, number: int, record: MotionRecord, mesh: BodyMes
     return {"motion": str(motion_path), "mesh": str(mesh_path) if mesh is not None else None}
 
 
-def _run(command: BlenderCommand, request_file: Path, outputs: Sequence[Path]) -> None:
+def _run(command: BlenderCommand, request_file: Path) -> str:
+    """Why the export failed; empty when it did not."""
     hidden = ("PYTHONPATH", "PYTHONHOME") if command.arguments[0] != sys.executable else ()
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     process = subprocess.run(
@@ -160,13 +166,10 @@ def _run(command: BlenderCommand, request_file: Path, outputs: Sequence[Path]) -
         check=False,
     )
     if process.returncode == 0:
-        return
+        return ""
     told = request_file.with_name("error.txt")
     if told.is_file():
-        reason = told.read_text(encoding="utf-8")
-    else:
-        lines = process.stderr.decode("utf-8", "replace").split("\n")
-        reason = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
-        reason = f"it ended with status {process.returncode}: {reason}"
-    names = ", ".join(str(output) for output in outputs)
-    raise OutputError(f"{names} could not be written by {command.description}: {reason}")
+        return told.read_text(encoding="utf-8")
+    lines = process.stderr.decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
+    return f"it ended with status {process.returncode}: {last}"

@@ -26,7 +26,9 @@ def main() -> int:
         importlib.import_module("blender_addon.export_job").run_export(request)
     except Exception as error:  # the process boundary: everything becomes a message for the parent
         traceback.print_exc()
-        request_file.with_name("error.txt").write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        ours = type(error).__module__.split(".")[0] in request["packages"]
+        text = str(error) if ours else f"{type(error).__name__}: {error}"
+        request_file.with_name("error.txt").write_text(text, encoding="utf-8")
         return 1
     return 0
 

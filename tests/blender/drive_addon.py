@@ -54,7 +54,13 @@ told["heads"] = heads
 told["left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
 bpy.ops.swingtwist.export(filepath=str(folder / "exported.fbx"))
-told["after_export"] = [scene.name, list(action.frame_range), scene.frame_start, scene.frame_end]
+told["after_export"] = [
+    scene.name,
+    armature.name,
+    list(action.frame_range),
+    scene.frame_start,
+    scene.frame_end,
+]
 bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_4.npz"), bone_names="mixamo", root_motion="off")
 told["imported"] = [bone.name for bone in bpy.data.objects["motion_4"].data.bones][:2]
 try:

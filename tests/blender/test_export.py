@@ -142,6 +142,9 @@ def test_glb_read_by_hand(blender_program, tmp_path):
     document, arrays = read_glb(path)
     assert [animation["name"] for animation in document["animations"]] == ["clip"]
     nodes = document["nodes"]
+    assert len(document["skins"][0]["joints"]) == 25
+    assert "JOINTS_0" in document["meshes"][0]["primitives"][0]["attributes"]
+    assert {material["name"] for material in document["materials"]} == {"skin", "shirt"}
     index = {node["name"]: number for number, node in enumerate(nodes)}
     tracks: dict[int, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for channel in document["animations"][0]["channels"]:
@@ -204,6 +207,14 @@ def test_failure_leaves_the_old_file_and_says_why(blender_module, tmp_path):
         export_with_blender([record_of(wandering(3))], [None], [path], options)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir() if entry.suffix == ".fbx"] == ["walk.fbx"]
+
+
+def test_an_unwritable_place_is_named_without_temporary_names(blender_program, tmp_path):
+    path = tmp_path / "no such folder" / "walk.fbx"
+    with pytest.raises(OutputError, match=r"walk\.fbx.*No such file") as caught:
+        export_with_blender([record_of(wandering(3))], [None], [path], ExportOptions(blender=blender_program))
+    assert ".part" not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
 
 
 def test_a_missing_blender_is_named(tmp_path):

@@ -126,6 +126,7 @@ def test_one_pose_matches_the_motion_it_comes_from():
     quats = rotmat_to_quat_wxyz(motion.local_rotmats()[40])
     heads = bone_heads(rig, pose_rig(rig, quats, motion.joints()[40, 0]))
     np.testing.assert_allclose(heads[0, 1:], rotate(WORLD_TO_ARMATURE, motion.joints()[40]), atol=1e-12)
+    np.testing.assert_allclose(heads[0, 0], [*heads[0, 1, :2], 0.0], atol=1e-12)
 
 
 def test_skin_of_a_dropped_joint_belongs_to_its_parent():
