@@ -1,0 +1,187 @@
+"""Places landmarks in space from their bearings, the lengths of the body's segments, and the detector's depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..camera import Camera
+from ..poses import BLAZEPOSE, LandmarkSequence
+
+_CHUNK_FRAMES = 64
+
+
+@dataclass(frozen=True)
+class PlacementConfig:
+    """How much each kind of evidence counts, as standard deviations.
+
+    picture_m      of a fully visible 2D landmark, at the person's distance, m
+    depth_m        of the detector's difference of depth along a segment, m
+    depth_gain     the detector's depth is multiplied by this: it flattens people
+    iterations     of the Gauss-Newton solver
+    """
+
+    picture_m: float = 0.01
+    depth_m: float = 0.06
+    anchor_m: float = 0.12
+    depth_gain: float = 1.0
+    iterations: int = 8
+
+
+_DEFAULT = PlacementConfig()
+
+# Segments whose length the body fixes, and the standard deviation of that length, m.
+_SEGMENTS: tuple[tuple[str, str, float], ...] = (
+    ("left_hip", "right_hip", 0.012),
+    ("left_shoulder", "right_shoulder", 0.025),
+    ("left_hip", "left_shoulder", 0.03),
+    ("right_hip", "right_shoulder", 0.03),
+    ("left_hip", "right_shoulder", 0.03),
+    ("right_hip", "left_shoulder", 0.03),
+    *(
+        (f"{side}_{a}", f"{side}_{b}", sigma)
+        for side in ("left", "right")
+        for a, b, sigma in (
+            ("hip", "knee", 0.015),
+            ("knee", "ankle", 0.015),
+            ("shoulder", "elbow", 0.012),
+            ("elbow", "wrist", 0.012),
+            ("ankle", "heel", 0.005),
+            ("ankle", "foot_index", 0.01),
+            ("heel", "foot_index", 0.01),
+            ("wrist", "index", 0.008),
+            ("wrist", "pinky", 0.008),
+            ("index", "pinky", 0.008),
+        )
+    ),
+    ("left_ear", "right_ear", 0.01),
+    ("left_ear", "nose", 0.01),
+    ("right_ear", "nose", 0.01),
+    ("left_ear", "left_shoulder", 0.04),
+    ("right_ear", "right_shoulder", 0.04),
+)
+_NODES = tuple(sorted({BLAZEPOSE[name] for segment in _SEGMENTS for name in segment[:2]}))
+_START = np.array([_NODES.index(BLAZEPOSE[a]) for a, _, _ in _SEGMENTS])
+_END = np.array([_NODES.index(BLAZEPOSE[b]) for _, b, _ in _SEGMENTS])
+_LENGTH_SIGMA = np.array([sigma for _, _, sigma in _SEGMENTS])
+_HIPS = [BLAZEPOSE["left_hip"], BLAZEPOSE["right_hip"]]
+_TORSO = [*_HIPS, BLAZEPOSE["left_shoulder"], BLAZEPOSE["right_shoulder"]]
+
+
+def place_landmarks(
+    landmarks: LandmarkSequence,
+    camera: Camera,
+    rest: np.ndarray,
+    config: PlacementConfig = PlacementConfig(),
+) -> np.ndarray:
+    """(T, 33, 3) landmarks in the camera frame, m; NaN in frames where the person was not seen.
+
+    rest (33, 3) rest landmarks of the body, m (`rest_landmarks`).
+    """
+    seen = landmarks.seen & np.isfinite(landmarks.landmarks_3d).all(axis=(1, 2))
+    result = np.full((len(landmarks), 33, 3), np.nan)
+    for start in range(0, len(landmarks), _CHUNK_FRAMES):
+        rows = np.flatnonzero(seen[start : start + _CHUNK_FRAMES]) + start
+        if len(rows):
+            rays = camera.rays(landmarks.landmarks_2d[rows])
+            result[rows] = _place(rays, landmarks.landmarks_3d[rows], landmarks.scores[rows], rest, config)
+    return result
+
+
+def turn_to_bearing(points: np.ndarray, bearing: np.ndarray) -> np.ndarray:
+    """(T, N, 3) points seen along the optical axis, turned to be seen along the rays (T, 2) = (x/z, y/z)."""
+    ray = np.concatenate([bearing, np.ones((len(bearing), 1))], axis=1)
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    # Minimal rotation from (0, 0, 1) to the ray; people are never behind the camera.
+    axis = np.stack([-ray[:, 1], ray[:, 0], np.zeros(len(ray))], axis=1)[:, None]
+    cosine = ray[:, None, 2:]
+    cross = np.cross(axis, points)
+    return points * cosine + cross + axis * np.sum(axis * points, axis=-1, keepdims=True) / (1.0 + cosine)
+
+
+def body_size(world: np.ndarray, rest: np.ndarray) -> float:
+    """How much larger the body is than the detector's world landmarks say: the ratio of their segments' lengths."""
+    core = [k for k, (_, _, sigma) in enumerate(_SEGMENTS[:26]) if sigma >= 0.01]
+    nodes = np.array(_NODES)
+    a, b = nodes[_START[core]], nodes[_END[core]]
+    seen = np.median(np.linalg.norm(world[:, a] - world[:, b], axis=-1), axis=0)
+    return float(np.linalg.norm(rest[a] - rest[b], axis=-1).sum() / seen.sum())
+
+
+def _place(
+    rays: np.ndarray, world: np.ndarray, scores: np.ndarray, rest: np.ndarray, config: PlacementConfig
+) -> np.ndarray:
+    """One chunk of seen frames: rays (T, 33, 2), world (T, 33, 3), scores (T, 33) -> (T, 33, 3)."""
+    world = turn_to_bearing(world, rays[:, _TORSO].mean(axis=1)) * body_size(world, rest)
+    world = world - world[:, _HIPS].mean(axis=1, keepdims=True)
+    weights = np.clip(scores, 0.05, 1.0)
+    depth = world[..., 2] * config.depth_gain
+    distance = _distance(rays, np.concatenate([world[..., :2], depth[..., None]], axis=-1), weights)
+    start = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1) * (distance[:, None] + depth)[..., None]
+    points = start.copy()
+    nodes = list(_NODES)
+    points[:, nodes] = _solve(start[:, nodes], rays[:, nodes], depth[:, nodes], weights[:, nodes], rest[nodes], config)
+    return points
+
+
+def _distance(rays: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(T,) depth of the hips from which offsets (T, N, 3) m project onto the rays (T, N, 2)."""
+    side = rays * offsets[..., 2:] - offsets[..., :2]
+    total = weights.sum(axis=1)[:, None]
+    ray = rays - np.einsum("tn,tnk->tk", weights, rays)[:, None] / total[:, None]
+    value = side - np.einsum("tn,tnk->tk", weights, side)[:, None] / total[:, None]
+    spread = np.einsum("tn,tnk,tnk->t", weights, ray, ray)
+    return np.maximum(-np.einsum("tn,tnk,tnk->t", weights, ray, value) / np.maximum(spread, 1e-9), 0.5)
+
+
+def _solve(
+    points: np.ndarray,
+    rays: np.ndarray,
+    depth: np.ndarray,
+    weights: np.ndarray,
+    rest: np.ndarray,
+    config: PlacementConfig,
+) -> np.ndarray:
+    """Gauss-Newton on picture, segment length and depth residuals; all frames at once, (T, N, 3)."""
+    frames, count, _ = points.shape
+    lengths = np.linalg.norm(rest[_START] - rest[_END], axis=-1)
+    # Picture: P_xy - ray P_z = 0; depth along segments and against the hips: both linear, so constant.
+    picture = np.zeros((frames, count, 2, count, 3))
+    index = np.arange(count)
+    scale = np.sqrt(weights) / config.picture_m
+    for axis in range(2):
+        picture[:, index, axis, index, axis] = scale
+        picture[:, index, axis, index, 2] = -rays[..., axis] * scale
+    picture = picture.reshape(frames, 2 * count, 3 * count)
+    edge = np.arange(len(_START))
+    depths = np.zeros((len(edge), count, 3))
+    depths[edge, _END, 2] = 1.0 / config.depth_m
+    depths[edge, _START, 2] = -1.0 / config.depth_m
+    hips = [_NODES.index(h) for h in _HIPS]
+    anchors = np.zeros((count, count, 3))
+    anchors[index, index, 2] = 1.0 / config.anchor_m
+    for hip in hips:
+        anchors[index, hip, 2] -= 0.5 / config.anchor_m
+    linear = np.concatenate([depths.reshape(len(edge), -1), anchors.reshape(count, -1)])
+    middle = depth[:, hips].mean(axis=1, keepdims=True)
+    wanted = np.concatenate(
+        [(depth[:, _END] - depth[:, _START]) / config.depth_m, (depth - middle) / config.anchor_m], axis=1
+    )
+    normal = np.swapaxes(picture, 1, 2) @ picture + linear.T @ linear
+    right = wanted @ linear
+    normal += 1e-6 * np.eye(3 * count)
+    for _ in range(config.iterations):
+        step = points[:, _END] - points[:, _START]
+        norm = np.linalg.norm(step, axis=-1)
+        unit = step / np.maximum(norm, 1e-6)[..., None] / _LENGTH_SIGMA[:, None]
+        jacobian = np.zeros((frames, len(edge), count, 3))
+        jacobian[:, edge, _END] = unit
+        jacobian[:, edge, _START] = -unit
+        jacobian = jacobian.reshape(frames, len(edge), -1)
+        residual = (norm - lengths) / _LENGTH_SIGMA
+        flat = points.reshape(frames, -1)
+        gradient = np.einsum("tij,tj->ti", normal, flat) - right + np.einsum("tei,te->ti", jacobian, residual)
+        hessian = normal + np.swapaxes(jacobian, 1, 2) @ jacobian
+        points = (flat - np.linalg.solve(hessian, gradient[..., None])[..., 0]).reshape(points.shape)
+    return points
