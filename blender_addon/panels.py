@@ -3,6 +3,7 @@
 
 import bpy
 
+from .person import LICENCE_PROPERTY
 from .preferences import engine_path
 from .properties import settings_of
 
@@ -43,6 +44,9 @@ class SWINGTWIST_PT_capture(bpy.types.Panel):
         files.enabled = not settings.running
         files.operator("swingtwist.import_motion", text="Import", icon="IMPORT")
         files.operator("swingtwist.export", text="Export", icon="EXPORT")
+        licence = context.object.get(LICENCE_PROPERTY) if context.object else None
+        if licence:
+            layout.label(text=f"Body licence: {licence}")
 
 
 def _draw_progress(layout: bpy.types.UILayout, settings) -> None:

@@ -15,6 +15,9 @@ from .core import body_mesh, bone_maps, motion_file, retarget, root_motion
 SOURCE_PROPERTY = "swingtwist"
 """Custom property of a captured armature that holds where it came from, as JSON."""
 
+LICENCE_PROPERTY = "swingtwist_licence"
+"""Custom property of a captured armature that says under which licence its body is."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -40,6 +43,9 @@ def add_person(
     armature[SOURCE_PROPERTY] = json.dumps(
         {"person_id": record.person_id, "provenance": record.provenance}, ensure_ascii=False
     )
+    body = record.provenance.get("body")
+    if isinstance(body, dict) and body.get("licence"):
+        armature[LICENCE_PROPERTY] = str(body["licence"])
     objects = [armature]
     if mesh is not None:
         objects.append(armatures.build_body(context, rig, mesh, armature, f"{placement.object_name}_Body"))

@@ -32,6 +32,7 @@ for thing in scene.objects:
         result[f"{key}.locations"] = np.array(locations)
         result[f"{key}.rest"] = np.array([thing.data.bones[name].matrix_local for name in names])
         result[f"{key}.parents"] = np.array([bone.parent.name if bone.parent else "" for bone in thing.data.bones])
+        result[f"{key}.licence"] = thing["swingtwist_licence"]
         result[f"{key}.action"] = thing.animation_data.action.name
     elif thing.type == "MESH":
         scene.frame_set(scene.frame_start + 5)

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.blender
 def record_of(motion: Motion, person_id: int = 1) -> MotionRecord:
     frames = len(motion)
     cameras = np.tile(np.eye(4), (frames, 1, 1))
-    return MotionRecord(motion, cameras, np.eye(3), (640, 480), person_id, {"body": "boxes"})
+    return MotionRecord(motion, cameras, np.eye(3), (640, 480), person_id, {"body": {"name": "boxes", "licence": "CC0"}})
 
 
 def ntsc_walk(seconds: float = 2.0) -> Motion:
@@ -71,6 +71,7 @@ def test_blender_evaluates_to_the_motion_on_every_frame(blender_program, tmp_pat
         data["Armature.quats"][:, order], animate_rig(rig, motion, RootMode.PLANAR_YAW).rotations_wxyz, atol=1e-6
     )
     np.testing.assert_allclose(data["Armature_Body.vertices5"], skinned(motion, 5), atol=1e-5)
+    assert str(data["Armature.licence"]) == "CC0"
     assert data["Armature_Body.materials"].tolist() == ["skin", "shirt"]
     assert (int(data["fps"]), float(data["fps_base"])) == (30, pytest.approx(1.001))
     assert (int(data["frame_start"]), int(data["frame_end"])) == (0, len(motion) - 1)
