@@ -19,6 +19,7 @@ class ContactConfig:
 
     height_m, height_width_m   height above the person's own ground at which contact is as likely as not, and the
                                width of that transition
+    depth_m                    a point farther below that ground is no contact either: the floor is wrong there
     speed_m_s, speed_width_m_s the same for speed
     speed_window_s             standard deviation of the window speed is measured over, s
     ground_window_s            half width of the window whose lowest foot point is the person's own ground, s:
@@ -31,6 +32,7 @@ class ContactConfig:
 
     height_m: float = 0.065
     height_width_m: float = 0.02
+    depth_m: float = 0.2
     speed_m_s: float = 0.65
     speed_width_m_s: float = 0.15
     speed_window_s: float = 0.05
@@ -59,6 +61,7 @@ def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
     height_m = points[..., 1] - ground_height_m(motion.times_s, points[..., 1].min(axis=1), config)[:, None]
     speed_m_s = point_speeds_m_s(motion.times_s, points, config.speed_window_s)
     low = _sigmoid((config.height_m - height_m) / config.height_width_m)
+    low *= _sigmoid((height_m + config.depth_m) / config.height_width_m)
     slow = _sigmoid((config.speed_m_s - speed_m_s) / config.speed_width_m_s)
     probability = low * slow
     contacts = np.empty_like(probability)

@@ -30,6 +30,7 @@ class FloorConfig:
     roll_limit_deg             largest roll considered, degrees
     body_sigma_deg             how upright a standing person is and is reconstructed, degrees
     straight_deg               legs and trunk within this angle of each other count as standing
+    step_m, step_standing_s    a level this far below the usual one on which somebody stood this long is the floor, m, s
     least_standing_s           with less standing than this the lowest foot positions decide the height, s
     iterations, max_frames     of the robust fit; longer clips are thinned out evenly for it
     """
@@ -45,6 +46,8 @@ class FloorConfig:
     roll_limit_deg: float = 30.0
     body_sigma_deg: float = 6.0
     straight_deg: float = 20.0
+    step_m: float = 0.3
+    step_standing_s: float = 0.3
     least_standing_s: float = 0.7
     iterations: int = 20
     max_frames: int = 1500
@@ -228,7 +231,7 @@ def _foot_cost(feet: list[_Feet], normal: np.ndarray, config: FloorConfig) -> fl
         lowest = heights.argmin(axis=1)[:, None]
         height = np.take_along_axis(heights, lowest, axis=1)[:, 0]
         weight = np.take_along_axis(person.weights, lowest, axis=1)[:, 0]
-        residual2 = ((height - _weighted_median(height, weight)) / config.height_sigma_m) ** 2
+        residual2 = ((height - _weighted_quantile(height, weight, 0.5)) / config.height_sigma_m) ** 2
         cost += float(weight @ (residual2 / (1.0 + residual2)))
         total += float(weight.sum())
     return cost * config.evidence_limit / max(total, 1e-9)
@@ -247,7 +250,7 @@ def _foot_scatter(
         heights = person.points @ normal
         lowest = heights.min(axis=1, keepdims=True)
         weights = person.weights * np.exp(-0.5 * ((heights - lowest) / config.height_sigma_m) ** 2)
-        level = _weighted_median(heights.ravel(), weights.ravel())
+        level = _weighted_quantile(heights, weights, 0.5)
         weights = (weights / (1.0 + ((heights - level) / sigma_m) ** 2) ** 2).ravel()
         flat = person.points.reshape(-1, 3)
         centred = flat - (weights @ flat) / max(weights.sum(), 1e-9)
@@ -274,21 +277,36 @@ def _view_reliability(scatter: np.ndarray, noise: np.ndarray) -> np.ndarray:
 def _floor_height(motions: Sequence[Motion], feet: list[_Feet], normal: np.ndarray, config: FloorConfig) -> float:
     """Height of the floor along the normal, m: the robust middle of the standing foot points.
 
+    Of two levels (a wall and the ground below it) the lower, if somebody really stood there.
     Where feet hardly ever stand still (a run, a camera that pans along) the low end of each frame's lowest point.
     """
     points, weights = np.concatenate([f.points for f in feet]), np.concatenate([f.weights for f in feet])
     heights = points @ normal
     lowest = heights.min(axis=1, keepdims=True)
     weights = weights * np.exp(-0.5 * ((heights - lowest) / 0.03) ** 2)
-    level = _weighted_median(heights.ravel(), weights.ravel())
-    for _ in range(10):
-        robust = weights / (1.0 + ((heights - level) / config.height_sigma_m) ** 2)
-        level = float((robust * heights).sum() / max(robust.sum(), 1e-12))
-    stood_s = sum(
-        float((f.weights.max(axis=1) * _frame_durations_s(m)).sum()) for f, m in zip(feet, motions, strict=True)
-    )
-    share = min(1.0, stood_s / config.least_standing_s)
+    durations_s = np.concatenate([_frame_durations_s(motion) for motion in motions])
+
+    def stood_s(near: np.ndarray) -> float:
+        return float((np.where(near, weights, 0.0).max(axis=1) * durations_s).sum())
+
+    level = _settled_level(heights, weights, _weighted_quantile(heights, weights, 0.5), config)
+    below = _settled_level(heights, weights, _weighted_quantile(heights, weights, 0.05), config)
+    if (
+        level - below > config.step_m
+        and stood_s(np.abs(heights - below) < config.height_sigma_m) > config.step_standing_s
+    ):
+        level = below
+    share = min(1.0, stood_s(np.ones_like(heights, dtype=bool)) / config.least_standing_s)
     return share * level + (1.0 - share) * float(np.quantile(lowest, 0.15))
+
+
+def _settled_level(heights: np.ndarray, weights: np.ndarray, start: float, config: FloorConfig) -> float:
+    """The robust mean of heights around `start`, moved until it settles, m."""
+    level = start
+    for _ in range(10):
+        robust = weights / (1.0 + ((heights - level) / config.height_sigma_m) ** 2) ** 2
+        level = float((robust * heights).sum() / max(robust.sum(), 1e-12))
+    return level
 
 
 def _frame_durations_s(motion: Motion) -> np.ndarray:
@@ -296,12 +314,14 @@ def _frame_durations_s(motion: Motion) -> np.ndarray:
     return np.gradient(motion.times_s) if len(motion) > 1 else np.array([float(1 / motion.fps)])
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+def _weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """The value below which `share` of the weight lies."""
+    values, weights = values.ravel(), weights.ravel()
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     if total[-1] <= 0:
-        return float(np.median(values))
-    return float(values[order[np.searchsorted(total, 0.5 * total[-1])]])
+        return float(np.quantile(values, share))
+    return float(values[order[np.searchsorted(total, share * total[-1])]])
 
 
 def _first_pelvis(motions: Sequence[Motion]) -> np.ndarray:

@@ -37,6 +37,7 @@ class FootLockConfig:
     max_correction_m   AUTO leaves a contact alone whose foot would have to move farther than this, m
     split_m            a foot that wanders farther than this within one contact is pinned to a slowly moving place
     wander_s           time constant of that place, s
+    root_share         share of the correction that feet have in common which the root takes, the legs take the rest
     root_s             time constant of the part of the correction that the root takes, s
     forget_s           time constant with which that part fades away from contacts, s
     reach_share        share of the leg's full length a pinned leg may be stretched to before the root gives way
@@ -50,6 +51,7 @@ class FootLockConfig:
     max_correction_m: float = 0.20
     split_m: float = 0.06
     wander_s: float = 0.5
+    root_share: float = 0.25
     root_s: float = 0.25
     forget_s: float = 0.7
     reach_share: float = 0.998
@@ -182,7 +184,7 @@ def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     known = total > 1e-6
     mean = np.stack([np.interp(motion.times_s, motion.times_s[known], column[known]) for column in mean.T], axis=1)
     away_s = np.abs(motion.times_s - motion.times_s[_nearest(known)])
-    mean *= np.exp(-away_s / config.forget_s)[:, None]
+    mean *= config.root_share * np.exp(-away_s / config.forget_s)[:, None]
     shift = smooth_series(motion.times_s, mean, config.root_s, np.minimum(total, 2.0) + 0.02)
     motion = replace(motion, transl=motion.transl + shift)
 
@@ -284,7 +286,9 @@ def _bend_chunk(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.ndarr
         goal = start + weights[:, side, None] * (targets[:, side] - start)
         arms = rotate(turns[:, side, None], points[:, 2 * side : 2 * side + 2] - start[:, None])
         lowest = goal[:, 1] + arms[..., 1].min(axis=1)
-        goal[:, 1] += np.maximum(-config.clearance_m - lowest, 0.0)
+        depth = np.maximum(-config.clearance_m - lowest, 0.0)
+        # Far below the floor it is the floor that is wrong: fade out, do not fold the leg.
+        goal[:, 1] += depth * np.clip(2.0 - depth / config.max_correction_m, 0.0, 1.0)
         turned = turns[:, side] @ rotmats[:, ankle]
         local[:, ankle] = np.swapaxes(rotmats[:, knee], -1, -2) @ turned
         moved = (np.linalg.norm(goal - start, axis=1) > 1e-5).astype(np.float64)
