@@ -35,7 +35,9 @@ pytestmark = pytest.mark.blender
 def record_of(motion: Motion, person_id: int = 1) -> MotionRecord:
     frames = len(motion)
     cameras = np.tile(np.eye(4), (frames, 1, 1))
-    return MotionRecord(motion, cameras, np.eye(3), (640, 480), person_id, {"body": {"name": "boxes", "licence": "CC0"}})
+    return MotionRecord(
+        motion, cameras, np.eye(3), (640, 480), person_id, {"body": {"name": "boxes", "licence": "CC0"}}
+    )
 
 
 def ntsc_walk(seconds: float = 2.0) -> Motion:
