@@ -78,7 +78,8 @@ def solve_ik(
     """Rotations that bring a SMPL skeleton to its targets (HybrIK, Li et al. 2021, over the chains of HKMR, 2020).
 
     rest_joints   (24, 3) shared or (N, 24, 3), m; (.., 29, 3) with the surface points 24..28 that end head, hands, feet
-    targets       (N, 24 or 29, 3) m, any frame that is a rotation and a move of the rest frame; NaN where missing
+    targets       (N, 24 or 29, 3) m, any frame that is a rotation and a move of the rest frame; NaN where missing: a
+                  joint is aimed where its own target and its tip's are known
     twist         (N, 23, 2) cos and sin, of any length, of joints 1..23 about their rest bone; NaN or zero: no twist
     mode          see IKMode
     upper_spine   see UpperSpine
@@ -138,7 +139,7 @@ def _solve(
 
     joints, tips = plan.index["joints"], plan.index["tips"]
     weights = None if complete else xp.astype(known, points.dtype)
-    seen = known[tips] & known[joints] if mode is IKMode.NAIVE else known[tips]
+    seen = known[tips] & known[joints]
     seen_weights = None if complete else xp.astype(seen, points.dtype)
     targets_of_tips = points[:, tips]
     steps = targets_of_tips - points[:, joints] if mode is IKMode.NAIVE else None
@@ -189,12 +190,12 @@ def _spread(
     """
     r = rest[:, tips[0] : tips[-1] + 1] - rest[:, joint : joint + 1]
     p = points[:, tips[0] : tips[-1] + 1] - origin
-    prior = WEAK_PRIOR
+    prior: Array = WEAK_PRIOR
     if weights is not None:
         weight = weights[tips[0] : tips[-1] + 1]
         p = p * weight
         few = _sum_of_three(weight) < 1.5
-        prior = xp.where(few, STRONG_PRIOR, WEAK_PRIOR)
+        prior = WEAK_PRIOR + STRONG_PRIOR * xp.astype(few, rest.dtype)
     b = _sum_of_three(outer(p, r))
     return nearest_rotation(b + default * (prior * _sum_of_three(dot(r, r))), xp)
 

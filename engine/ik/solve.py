@@ -69,7 +69,7 @@ def solve_motion(
 
 
 def size_ratio(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(T,) total rest length of the bones whose both ends are seen in (T, 24, 3), over their length there; 1 if none."""
+    """(T,) total rest length of the bones whose both ends are seen in (T, 24, 3), over their own; 1 if none."""
     child = np.arange(1, len(skeleton.parents))
     bones = np.linalg.norm(joints[:, child] - joints[:, np.asarray(skeleton.parents)[child]], axis=2)
     known = np.isfinite(bones)

@@ -11,6 +11,9 @@ from .components import Array, dot, outer, vecmat
 TINY_M2 = 1e-16
 """Square of a length below which a direction counts as none, m^2."""
 
+MIN_LEAN = 1e-9
+"""How far, in radians, a rest bone is leant to one side to give a reversed bone an axis to turn about."""
+
 
 class SwingTwist:
     """Joints whose rotation is a twist about their rest bone followed by the smallest swing onto an aim.
@@ -32,10 +35,10 @@ class SwingTwist:
         skew = xp.stack([xp.stack([zero, -n[2], n[1]]), xp.stack([n[2], zero, -n[0]]), xp.stack([-n[1], n[0], zero])])
         nn = outer(n, n)
         self._turned = nn + (nn - eye[:, :, None, None]) * twists[0] - skew * twists[1]
-        # Off the bone by rounding, towards the perpendicular of a coordinate axis that is far from it: decides w = -n.
+        # Off the bone by a little more than rounding, square to it and to a coordinate axis: decides w = -n.
         x_is_far = (xp.abs(n[0]) <= xp.abs(n[1])) | (xp.abs(n[0]) <= xp.abs(n[2]))
         square = xp.where(x_is_far, eye[:, 0][:, None, None] - nn[:, 0], eye[:, 1][:, None, None] - nn[:, 1])
-        self._units = n + 8.0 * xp.finfo(n.dtype).eps * square
+        self._units = n + max(100.0 * float(xp.finfo(n.dtype).eps), MIN_LEAN) * square
 
     def rotations(self, part: slice, aim: Array, seen: Array | None = None) -> Array:
         """(3, 3, C, N) rotations of the joints in `part`.
