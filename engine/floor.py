@@ -1,9 +1,9 @@
-"""Finding gravity and the floor from feet that stand, and moving everybody and the camera onto it."""
+"""Finding the floor under feet that stand, and moving everybody and the camera onto it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,43 +14,27 @@ from rig.skeleton import JOINT
 from .camera import Camera
 from .contacts import foot_points, point_speeds_m_s
 from .errors import InputError
+from .gravity import GravityConfig, StandingFeet, camera_axes, find_up, frame_durations_s, weighted_quantile
 
 
 @dataclass(frozen=True)
 class FloorConfig:
-    """Evidence for the floor and how far each piece is trusted.
+    """How the floor is found.
 
-    speed_m_s, speed_window_s  a foot point slower than this may stand on the floor; window of the measurement
+    speed_m_s, speed_window_s  a foot point slower than this may stand on the floor; window of the measurement, s
     height_sigma_m             spread of standing foot points about the floor, m
-    depth_noise                error of a person's distance as a part of it; its share of the feet's spread is ignored
-    evidence_limit             most independent footholds that count: frames of one clip are not independent
-    roll_sigma_deg             how level cameras are held, sideways, degrees
-    pitch_sigma_deg            the same up and down
-    pitch_limit_deg            largest pitch considered, degrees
-    roll_limit_deg             largest roll considered, degrees
-    body_sigma_deg             how upright a standing person is and is reconstructed, degrees
-    straight_deg               legs and trunk within this angle of each other count as standing
     step_m, step_standing_s    a level this far below the usual one on which somebody stood this long is the floor, m, s
     least_standing_s           with less standing than this the lowest foot positions decide the height, s
-    iterations, max_frames     of the robust fit; longer clips are thinned out evenly for it
+    gravity                    how the floor's slope is found
     """
 
     speed_m_s: float = 0.3
     speed_window_s: float = 0.05
     height_sigma_m: float = 0.04
-    depth_noise: float = 0.04
-    evidence_limit: float = 10.0
-    roll_sigma_deg: float = 4.0
-    pitch_sigma_deg: float = 25.0
-    pitch_limit_deg: float = 60.0
-    roll_limit_deg: float = 30.0
-    body_sigma_deg: float = 6.0
-    straight_deg: float = 20.0
     step_m: float = 0.3
     step_standing_s: float = 0.3
     least_standing_s: float = 0.7
-    iterations: int = 20
-    max_frames: int = 1500
+    gravity: GravityConfig = field(default_factory=GravityConfig)
 
 
 _DEFAULT = FloorConfig()
@@ -62,23 +46,17 @@ def settle_on_floor(
     """Everybody and the camera in a world whose y is up, whose floor is y = 0 and whose heading is the camera's.
 
     The origin lies on the floor below the first pelvis seen; somebody who faces the camera faces +z. What the
-    camera sees stays exactly the same, and so do jumps. The floor's normal n minimises
-
-        sum_i rho((n . p_i - d) / height_sigma) + |n - u|^2 / body_sigma^2 + roll^2 / roll_sigma^2 + pitch^2 / ...
-
-    over foot points p_i that are slow and lowest of their person, with u the axis of standing bodies: where nobody
-    travels, so that the feet say nothing about the slope along the view, the bodies and the level camera decide.
+    camera sees stays exactly the same, and so do jumps. See `gravity.find_up` for the slope of the floor.
     Raises InputError when there is no motion.
     """
     if not motions:
         raise InputError("there is no motion to settle on a floor, expected at least one person")
-    to_level = _camera_axes(camera)
-    eye = rigid_inverse(camera.world_to_camera)[:3, 3]
     feet = [_feet(motion, config) for motion in motions]
-    normal = _normal(feet, _standing_axis(motions, config), to_level, eye, config)
+    normal = find_up(motions, feet, camera, config.gravity)
     height = _floor_height(motions, feet, normal, config)
 
-    right = to_level[0] - normal * (to_level[0] @ normal)
+    right = camera_axes(camera)[0]
+    right = right - normal * (right @ normal)
     right /= np.linalg.norm(right)
     rotmat = np.stack([right, normal, np.cross(right, normal)])
     pelvis = rotmat @ _first_pelvis(motions)
@@ -87,15 +65,7 @@ def settle_on_floor(
     return settled, camera.moved(camera.world_to_camera @ rigid_inverse(to_new))
 
 
-@dataclass(frozen=True)
-class _Feet:
-    """One person's foot points (T, 4, 3) m and how likely each stands, from speed and visibility, (T, 4) 0..1."""
-
-    points: np.ndarray
-    weights: np.ndarray
-
-
-def _feet(motion: Motion, config: FloorConfig) -> _Feet:
+def _feet(motion: Motion, config: FloorConfig) -> StandingFeet:
     points = foot_points(motion)
     speed = point_speeds_m_s(motion.times_s, points, config.speed_window_s)
     slow = 1.0 / (1.0 + (speed / config.speed_m_s) ** 4)
@@ -104,177 +74,12 @@ def _feet(motion: Motion, config: FloorConfig) -> _Feet:
     )
     weights = slow * np.clip(confidence, 0.0, 1.0) * np.clip(motion.confidence[:, :1], 0.0, 1.0)
     # Hidden feet are better than none.
-    return _Feet(points, weights if weights.sum() > 1.0 else slow * 0.05)
+    return StandingFeet(points, weights if weights.sum() > 1.0 else slow * 0.05)
 
 
-def _camera_axes(camera: Camera) -> np.ndarray:
-    """(3, 3) rows: the camera's right, up and backward axes in the world."""
-    return np.diag([1.0, -1.0, -1.0]) @ camera.world_to_camera[:3, :3]
-
-
-def _standing_axis(motions: Sequence[Motion], config: FloorConfig) -> tuple[np.ndarray, float]:
-    """Mean direction from feet to neck of people who stand straight, and its weight: about seconds of standing."""
-    axes, weights = [], []
-    for motion in motions:
-        needed = [JOINT[name] for name in ("left_ankle", "right_ankle", "pelvis", "neck")]
-        joints = np.concatenate([part.joints()[:, needed] for _, part in motion.parts()])
-        ankles, pelvis, neck = joints[:, :2].mean(axis=1), joints[:, 2], joints[:, 3]
-        legs, trunk = pelvis - ankles, neck - pelvis
-        rest = motion.skeleton.rest_joints
-        stretch = np.linalg.norm(legs, axis=1) / np.linalg.norm(
-            rest[JOINT["pelvis"]] - 0.5 * (rest[JOINT["left_ankle"]] + rest[JOINT["right_ankle"]])
-        )
-        cosine = np.sum(legs * trunk, axis=1) / np.maximum(
-            np.linalg.norm(legs, axis=1) * np.linalg.norm(trunk, axis=1), 1e-9
-        )
-        axis = neck - ankles
-        axes.append(axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9))
-        straight = (cosine > np.cos(np.radians(config.straight_deg))) & (stretch > 0.85)
-        weights.append(straight * motion.confidence[:, 0] * _frame_durations_s(motion))
-    direction, weight = np.concatenate(axes), np.concatenate(weights)
-    if weight.sum() <= 0:
-        return np.array([0.0, 1.0, 0.0]), 0.0
-    robust = weight
-    for _ in range(10):
-        mean = robust @ direction
-        mean /= np.linalg.norm(mean)
-        away = np.degrees(np.arccos(np.clip(direction @ mean, -1.0, 1.0)))
-        robust = weight / (1.0 + (away / config.body_sigma_deg) ** 2)
-    return mean, float(robust.sum())
-
-
-def _normal(
-    feet: list[_Feet], standing: tuple[np.ndarray, float], axes: np.ndarray, eye: np.ndarray, config: FloorConfig
-) -> np.ndarray:
-    """(3,) unit floor normal in the world: the best of re-weighted least squares fits from several starts."""
-    body, seconds = standing
-    _, up, back = axes
-    pitches = np.radians([-40.0, -20.0, 0.0, 20.0, 40.0])
-    starts = [
-        up * np.cos(pitch) + back * np.sin(pitch)
-        for pitch in pitches
-        if abs(pitch) <= np.radians(config.pitch_limit_deg)
-    ]
-    if seconds > 0:
-        starts.insert(0, body)
-    share = max(1, sum(len(person.points) for person in feet) // config.max_frames)
-    feet = [_Feet(person.points[::share], person.weights[::share]) for person in feet]
-    prior = _Prior(body, 1.0 - np.exp(-2.0 * seconds), axes, config)
-    fits = [_fit_normal(feet, prior, start, eye, config) for start in starts]
-    return min(fits, key=lambda normal: prior.cost(normal) + _foot_cost(feet, normal, config))
-
-
-@dataclass(frozen=True)
-class _Prior:
-    """What is believed about the floor's normal before any foot is seen; axes (3, 3) as of `_camera_axes`."""
-
-    body: np.ndarray
-    trust: float
-    axes: np.ndarray
-    config: FloorConfig
-
-    def within_limits(self, normal: np.ndarray) -> np.ndarray:
-        """The nearest normal, roughly, of a camera that is not pitched or rolled more than the limits."""
-        right, up, back = self.axes
-        roll_limit, pitch_limit = np.radians(self.config.roll_limit_deg), np.radians(self.config.pitch_limit_deg)
-        roll = np.clip(np.arctan2(normal @ right, np.hypot(normal @ up, normal @ back)), -roll_limit, roll_limit)
-        pitch = np.clip(np.arctan2(normal @ back, normal @ up), -pitch_limit, pitch_limit)
-        return right * np.sin(roll) + np.cos(roll) * (up * np.cos(pitch) + back * np.sin(pitch))
-
-    def cost(self, normal: np.ndarray) -> float:
-        """Sum of squares of the deviations in units of their sigmas."""
-        right, up, _ = self.axes
-        body = self.trust * np.sum((normal - self.body) ** 2) / np.radians(self.config.body_sigma_deg) ** 2
-        pitch = np.sum((normal - up) ** 2) / np.radians(self.config.pitch_sigma_deg) ** 2
-        return float(body + pitch + (normal @ right) ** 2 / np.radians(self.config.roll_sigma_deg) ** 2)
-
-    def equations(self, normal: np.ndarray, tangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Normal equations (2, 2), (2,) of `cost` for a step in the tangent plane (2, 3) at `normal`."""
-        right, up, _ = self.axes
-        body_precision = self.trust / np.radians(self.config.body_sigma_deg) ** 2
-        pitch_precision = 1.0 / np.radians(self.config.pitch_sigma_deg) ** 2
-        roll_precision = 1.0 / np.radians(self.config.roll_sigma_deg) ** 2
-        sideways = tangent @ right
-        matrix = (body_precision + pitch_precision) * np.eye(2) + roll_precision * np.outer(sideways, sideways)
-        vector = tangent @ (body_precision * self.body + pitch_precision * up)
-        return matrix, vector - roll_precision * sideways * (normal @ right)
-
-
-def _fit_normal(
-    feet: list[_Feet], prior: _Prior, start: np.ndarray, eye: np.ndarray, config: FloorConfig
-) -> np.ndarray:
-    right, _, back = prior.axes
-    normal = prior.within_limits(start)
-    for step in range(config.iterations):
-        first = np.cross(normal, back) if abs(normal @ back) < 0.9 else np.cross(normal, right)
-        first /= np.linalg.norm(first)
-        tangent = np.stack([first, np.cross(normal, first)])
-        # Wide at first, so that a wrong start does not choose the wrong points.
-        sigma_m = config.height_sigma_m * (1.0 + 3.0 * 0.7**step)
-        scatter, noise = _foot_scatter(feet, normal, sigma_m, eye, config)
-        scale = _view_reliability(tangent @ scatter @ tangent.T, tangent @ noise @ tangent.T) / config.height_sigma_m
-        matrix, vector = prior.equations(normal, tangent)
-        matrix += scale @ tangent @ scatter @ tangent.T @ scale
-        vector -= scale @ scale @ tangent @ scatter @ normal
-        change = np.linalg.solve(matrix, vector)
-        change *= min(1.0, 0.3 / max(float(np.linalg.norm(change)), 1e-12))
-        normal = normal + tangent.T @ change
-        normal = prior.within_limits(normal / np.linalg.norm(normal))
-    return normal
-
-
-def _foot_cost(feet: list[_Feet], normal: np.ndarray, config: FloorConfig) -> float:
-    """Robust sum of squares of the standing feet's distances from their person's floor, in units of its sigma."""
-    cost, total = 0.0, 0.0
-    for person in feet:
-        heights = person.points @ normal
-        lowest = heights.argmin(axis=1)[:, None]
-        height = np.take_along_axis(heights, lowest, axis=1)[:, 0]
-        weight = np.take_along_axis(person.weights, lowest, axis=1)[:, 0]
-        residual2 = ((height - _weighted_quantile(height, weight, 0.5)) / config.height_sigma_m) ** 2
-        cost += float(weight @ (residual2 / (1.0 + residual2)))
-        total += float(weight.sum())
-    return cost * config.evidence_limit / max(total, 1e-9)
-
-
-def _foot_scatter(
-    feet: list[_Feet], normal: np.ndarray, sigma_m: float, eye: np.ndarray, config: FloorConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """(3, 3) scatter, m^2, of foot points that seem to stand about the middle of their own person's.
-
-    Each person has a floor height of their own here: how large somebody is, and so how far, is never known exactly,
-    but the slope is everybody's. The second matrix is what the error of the distance adds to the first.
-    """
-    scatter, noise, total = np.zeros((3, 3)), np.zeros((3, 3)), 0.0
-    for person in feet:
-        heights = person.points @ normal
-        lowest = heights.min(axis=1, keepdims=True)
-        weights = person.weights * np.exp(-0.5 * ((heights - lowest) / config.height_sigma_m) ** 2)
-        level = _weighted_quantile(heights, weights, 0.5)
-        weights = (weights / (1.0 + ((heights - level) / sigma_m) ** 2) ** 2).ravel()
-        flat = person.points.reshape(-1, 3)
-        centred = flat - (weights @ flat) / max(weights.sum(), 1e-9)
-        blur = config.depth_noise * (flat - eye)
-        scatter += (weights[:, None] * centred).T @ centred
-        noise += (weights[:, None] * blur).T @ blur
-        total += float(weights.sum())
-    share = min(1.0, config.evidence_limit / max(total, 1e-9))
-    return share * scatter, share * noise
-
-
-def _view_reliability(scatter: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """(2, 2) factor on the feet's evidence about the slope, from their scatter and its noise in the tangent plane.
-
-    In the direction of view the evidence counts only as far as the feet are spread out more than the error of
-    their distance spreads them: somebody who stands on one spot seems to walk up and down the line of sight.
-    """
-    values, vectors = np.linalg.eigh(noise)
-    view = vectors[:, 1]
-    reliability = np.clip(1.0 - values[1] / max(float(view @ scatter @ view), 1e-12), 0.0, 1.0)
-    return np.eye(2) - (1.0 - np.sqrt(reliability)) * np.outer(view, view)
-
-
-def _floor_height(motions: Sequence[Motion], feet: list[_Feet], normal: np.ndarray, config: FloorConfig) -> float:
+def _floor_height(
+    motions: Sequence[Motion], feet: list[StandingFeet], normal: np.ndarray, config: FloorConfig
+) -> float:
     """Height of the floor along the normal, m: the robust middle of the standing foot points.
 
     Of two levels (a wall and the ground below it) the lower, if somebody really stood there.
@@ -284,13 +89,13 @@ def _floor_height(motions: Sequence[Motion], feet: list[_Feet], normal: np.ndarr
     heights = points @ normal
     lowest = heights.min(axis=1, keepdims=True)
     weights = weights * np.exp(-0.5 * ((heights - lowest) / 0.03) ** 2)
-    durations_s = np.concatenate([_frame_durations_s(motion) for motion in motions])
+    durations_s = np.concatenate([frame_durations_s(motion) for motion in motions])
 
     def stood_s(near: np.ndarray) -> float:
         return float((np.where(near, weights, 0.0).max(axis=1) * durations_s).sum())
 
-    level = _settled_level(heights, weights, _weighted_quantile(heights, weights, 0.5), config)
-    below = _settled_level(heights, weights, _weighted_quantile(heights, weights, 0.05), config)
+    level = _settled_level(heights, weights, weighted_quantile(heights, weights, 0.5), config)
+    below = _settled_level(heights, weights, weighted_quantile(heights, weights, 0.05), config)
     if (
         level - below > config.step_m
         and stood_s(np.abs(heights - below) < config.height_sigma_m) > config.step_standing_s
@@ -307,21 +112,6 @@ def _settled_level(heights: np.ndarray, weights: np.ndarray, start: float, confi
         robust = weights / (1.0 + ((heights - level) / config.height_sigma_m) ** 2) ** 2
         level = float((robust * heights).sum() / max(robust.sum(), 1e-12))
     return level
-
-
-def _frame_durations_s(motion: Motion) -> np.ndarray:
-    """(T,) time each frame stands for, s."""
-    return np.gradient(motion.times_s) if len(motion) > 1 else np.array([float(1 / motion.fps)])
-
-
-def _weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """The value below which `share` of the weight lies."""
-    values, weights = values.ravel(), weights.ravel()
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    if total[-1] <= 0:
-        return float(np.quantile(values, share))
-    return float(values[order[np.searchsorted(total, share * total[-1])]])
 
 
 def _first_pelvis(motions: Sequence[Motion]) -> np.ndarray:
