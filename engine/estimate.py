@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rig.timing import parse_rate
@@ -103,6 +103,8 @@ def read_people(job: Job) -> SeenPeople:
     settings = job.settings
     store = open_store(job.detections_folder, job.video_hash, read_options(settings), detector_options(settings))
     selection = PersonSelection.parse("all" if settings.all_people else settings.person)
+    # The user points at a time of the video as it plays; tracks run on life's clock.
+    selection = replace(selection, time_s=selection.time_s / settings.slow_motion)
     landmarks = landmark_sequences(store, selection)
     last_s = float(landmarks[0].times_s[-1])
     frame_s = float(1 / job.clip.fps)

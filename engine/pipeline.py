@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def reconstruct(
         motions.append(smooth(motion, SmoothingPreset(settings.smoothing).config))
         reporter.progress("solve", 4 * number + 4, stages)
     motions, camera = settle_on_floor(motions, camera)
-    fps = output_rate(settings, people.clip.fps, people.clip.is_variable_rate)
+    fps = people.clip.fps if settings.fps == "video" else parse_rate(settings.fps)
     records = []
     for landmarks, motion in zip(people.landmarks, motions, strict=True):
         motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)))
@@ -111,16 +110,6 @@ def pose_person(
     skeleton = body.skeleton(betas)
     poses = GeometricLifter(skeleton).lift(landmarks, camera)
     return poses, solve_motion(poses, skeleton, betas, IKMode(settings.ik))
-
-
-def output_rate(settings: Settings, fps: Fraction, is_variable_rate: bool) -> Fraction:
-    """The rate to write: the one asked for, else the video's; of a variable-rate video the next common rate above."""
-    if settings.fps != "video":
-        return parse_rate(settings.fps)
-    if not is_variable_rate:
-        return fps
-    common = (Fraction(24), Fraction(25), Fraction(30), Fraction(50), Fraction(60))
-    return next((rate for rate in common if rate >= fps * Fraction(98, 100)), fps)
 
 
 def _live_poses(job: Job, reporter: Reporter) -> Callable[[FrameDetections], None]:
