@@ -11,17 +11,20 @@ from array_api_compat import is_numpy_array, is_torch_array
 from .components import Array
 
 CACHE_FRAMES = 512
-"""Frames at once on a CPU; a working set of about a megabyte in single precision."""
+"""Frames NumPy works on at once; a working set of about a megabyte in single precision."""
+
+SMALL_FRAMES = 2048
+"""Up to here NumPy is faster than torch on a CPU; beyond, torch's threads win."""
 
 
 def in_batches(function: Callable[..., tuple[Array, ...]], *arrays: Array | None, frames: int, xp: Any) -> Any:
     """`function(*arrays)`, a tuple of arrays with frames first, calculated batch by batch on a CPU.
 
-    Arrays whose first axis has `frames` entries are split, others (and None) are passed whole. Torch tensors that
-    live in main memory and take part in no gradient, graph or trace are handed to `function` as NumPy views of the
-    same memory: NumPy starts each of the many small steps several times faster.
+    NumPy arrays whose first axis has `frames` entries are split, others (and None) are passed whole. A few frames of
+    torch tensors that live in main memory and take part in no gradient, graph or trace are handed to `function` as
+    NumPy views of the same memory: NumPy starts each of the many small steps several times faster.
     """
-    viewed = _plain_cpu_tensors(arrays)
+    viewed = frames <= SMALL_FRAMES and _plain_cpu_tensors(arrays)
     if viewed:
         arrays = tuple(None if array is None else array.detach().numpy() for array in arrays)
     if viewed or any(is_numpy_array(array) for array in arrays):

@@ -64,3 +64,10 @@ def transposed_matmul(a: Array, b: Array) -> Array:
 def outer(a: Array, b: Array) -> Array:
     """(3, ...) (3, ...) -> (3, 3, ...)"""
     return a[:, None] * b[None]
+
+
+def skew(a: Array, xp: Any) -> Array:
+    """The matrix of the cross product with a: (3, ...) -> (3, 3, ...)"""
+    x, y, z = a[0], a[1], a[2]
+    zero = xp.zeros_like(x)
+    return xp.reshape(xp.stack([zero, -z, y, z, zero, -x, -y, x, zero]), (3, *a.shape))

@@ -231,14 +231,15 @@ def _leaf_rotations(
     if not plan.leaves:
         none = pose.rotmats[0][:, :, :0]
         return none, xp.zeros_like(none[0, 0], dtype=xp.bool)
-    parents = xp.concat([pose.rotmats[parent] for parent in plan.leaf_parents], axis=2)
     if kept is not None:
         local = kept[:, :, plan.index["leaves"]]
     else:
-        eye = xp.eye(3, dtype=parents.dtype, device=device(parents))[:, :, None, None]
-        local = xp.zeros_like(parents) + eye
+        root = pose.rotmats[0]
+        eye = xp.eye(3, dtype=root.dtype, device=device(root))[:, :, None, None]
+        local = eye + xp.zeros_like(root)[:, :, [0] * len(plan.leaves)]
     if leaf_rotmats is None:
         return local, xp.zeros_like(local[0, 0], dtype=xp.bool)
+    parents = xp.concat([pose.rotmats[parent] for parent in plan.leaf_parents], axis=2)
     given = components_first(leaf_rotmats, xp)[:, :, plan.index["leaves"]]
     total = xp.sum(given, axis=(0, 1))
     known = xp.isfinite(total)

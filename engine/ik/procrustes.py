@@ -9,8 +9,8 @@ from .components import Array, dot, matmul, transposed_matmul
 MAX_NEWTON_STEPS = 40
 """Most inputs need three to five; only reflections whose two smaller singular values nearly agree need many."""
 
-CONVERGED = 1e-14
-"""Change of the root, relative to the Frobenius norm of the matrix, that ends the iteration."""
+CONVERGED = 1e-9
+"""Change of the root, relative to the Frobenius norm of the matrix, after which the next one is below rounding."""
 
 
 def nearest_rotation(matrix: Array, xp: Any) -> Array:
@@ -40,7 +40,7 @@ def nearest_rotation(matrix: Array, xp: Any) -> Array:
         square = root * root - 1.0
         change = (square * square - det8 * root - minors4) / (4.0 * square * root - det8 + 1e-60)
         root = root - change
-        if not xp.any(xp.abs(change) > CONVERGED):
+        if not (abs(change) > CONVERGED).any():
             break
     half = 0.5 * (root * root - 1.0)
     numerator = (half + 1.0) * b + root * cofactors - matmul(b, transposed_matmul(b, b))

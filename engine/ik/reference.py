@@ -19,7 +19,7 @@ from engine.errors import InputError
 from .assembly import assemble
 from .batches import in_batches
 from .chains import solve_chains
-from .components import Array, components_first, cross, dot, matmul, matvec, outer, vecmat
+from .components import Array, components_first, cross, dot, matmul, matvec, outer, skew, vecmat
 from .plan import TIPS_24, TIPS_29, chain_plan
 from .procrustes import nearest_rotation
 from .reference_rotations import quat_wxyz_to_rotmat
@@ -187,8 +187,6 @@ def _length(a: Array, xp: Any) -> Array:
 
 def _rodrigues(axis: Array, sine: Array, cosine: Array, xp: Any) -> Array:
     """(3, 3, ...) rotation about the axis (3, ...), of whatever length it is."""
-    zero = xp.zeros_like(axis[0])
-    x, y, z = axis[0], axis[1], axis[2]
-    skew = xp.stack([xp.stack([zero, -z, y]), xp.stack([z, zero, -x]), xp.stack([-y, x, zero])])
-    identity = xp.reshape(xp.eye(3, dtype=axis.dtype, device=device(axis)), (3, 3) + (1,) * zero.ndim)
-    return identity + sine * skew + (1.0 - cosine) * matmul(skew, skew)
+    k = skew(axis, xp)
+    identity = xp.reshape(xp.eye(3, dtype=axis.dtype, device=device(axis)), (3, 3) + (1,) * (axis.ndim - 1))
+    return identity + sine * k + (1.0 - cosine) * matmul(k, k)

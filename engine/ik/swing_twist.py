@@ -6,7 +6,7 @@ from typing import Any
 
 from array_api_compat import device
 
-from .components import Array, dot, outer, vecmat
+from .components import Array, dot, outer, skew, vecmat
 
 TINY_M2 = 1e-16
 """Square of a length below which a direction counts as none, m^2."""
@@ -31,10 +31,8 @@ class SwingTwist:
         self._xp = xp
         n = bones / xp.sqrt(dot(bones, bones) + TINY_M2)
         eye = xp.eye(3, dtype=n.dtype, device=device(n))
-        zero = xp.zeros_like(n[0])
-        skew = xp.stack([xp.stack([zero, -n[2], n[1]]), xp.stack([n[2], zero, -n[0]]), xp.stack([-n[1], n[0], zero])])
         nn = outer(n, n)
-        self._turned = nn + (nn - eye[:, :, None, None]) * twists[0] - skew * twists[1]
+        self._turned = nn + (nn - eye[:, :, None, None]) * twists[0] - skew(n, xp) * twists[1]
         # Off the bone by a little more than rounding, square to it and to a coordinate axis: decides w = -n.
         x_is_far = (xp.abs(n[0]) <= xp.abs(n[1])) | (xp.abs(n[0]) <= xp.abs(n[2]))
         square = xp.where(x_is_far, eye[:, 0][:, None, None] - nn[:, 0], eye[:, 1][:, None, None] - nn[:, 1])
