@@ -21,6 +21,8 @@ class ContactConfig:
                                width of that transition
     depth_m                    a point farther below that ground is no contact either: the floor is wrong there
     speed_m_s, speed_width_m_s the same for speed
+    flat_height_m              toes up to this high count as down while their heel stands and they are slower than
+    flat_speed_m_s             this: a foot seen tilted, not a step
     speed_window_s             standard deviation of the window speed is measured over, s
     ground_window_s            half width of the window whose lowest foot point is the person's own ground, s:
                                absorbs slow errors of the root and low steps; shorter than this is a jump
@@ -35,6 +37,8 @@ class ContactConfig:
     depth_m: float = 0.2
     speed_m_s: float = 0.65
     speed_width_m_s: float = 0.15
+    flat_height_m: float = 0.15
+    flat_speed_m_s: float = 0.4
     speed_window_s: float = 0.05
     ground_window_s: float = 0.8
     ground_limit_m: float = 0.15
@@ -64,6 +68,11 @@ def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
     low *= _sigmoid((height_m + config.depth_m) / config.height_width_m)
     slow = _sigmoid((config.speed_m_s - speed_m_s) / config.speed_width_m_s)
     probability = low * slow
+    # Nobody rests on a heel with the toes up for long: a quiet foot whose heel stands, stands flat.
+    toes, heels = [1, 3], [0, 2]
+    near = _sigmoid((config.flat_height_m - height_m[:, toes]) / config.height_width_m)
+    quiet = _sigmoid((config.flat_speed_m_s - speed_m_s[:, toes]) / config.speed_width_m_s)
+    probability[:, toes] = np.maximum(probability[:, toes], probability[:, heels] * near * quiet)
     contacts = np.empty_like(probability)
     for column in range(probability.shape[1]):
         state = _held(motion.times_s, probability[:, column], config)

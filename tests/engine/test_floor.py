@@ -96,6 +96,17 @@ def test_feet_that_never_stand_still_still_have_a_floor():
     assert abs(np.quantile(lowest, 0.2)) < 0.1
 
 
+def test_the_ground_below_a_wall_is_the_floor():
+    motion = standing(120)
+    times = motion.times_s
+    path = np.stack([np.interp(times, [2.5, 3.0], [0, 1.0]), np.interp(times, [2.6, 3.0], [1.2, 0.0]), 0 * times], -1)
+    seen, _ = seen_from(replace(motion, transl=path), 10, 0)
+    (result,), _ = settle_on_floor([seen], LEVEL)
+    heights = result.joints_and_landmarks()[1][:, 1:, 1].min(axis=1)
+    assert abs(heights[100:].mean()) < 0.05
+    assert abs(heights[:60].mean() - 1.2) < 0.15
+
+
 def test_hidden_feet_and_single_frames_give_an_upright_world():
     motion = standing(30)
     confidence = motion.confidence.copy()

@@ -86,6 +86,16 @@ def test_out_of_reach_lowers_the_root():
     np.testing.assert_allclose(foot_points(result)[..., 1], 0.0, atol=2e-3)
 
 
+def test_a_quiet_foot_with_its_toes_up_is_laid_flat():
+    rotvecs = np.zeros((60, 24, 3))
+    rotvecs[:, [7, 8], 0] = -np.radians(20.0)
+    tilted = standing(60).with_local_rotmats(rotvec_to_rotmat(rotvecs))
+    tilted = replace(tilted, transl=tilted.transl - [0, foot_points(tilted)[0, :, 1].min(), 0])
+    assert foot_points(tilted)[:, 1, 1].min() > 0.06
+    result = lock_feet(detect_contacts(tilted))
+    np.testing.assert_allclose(foot_points(result)[..., 1], 0.0, atol=5e-3)
+
+
 def test_detected_contacts_work_too_and_one_frame_passes():
     motion, _ = walking(3.0)
     result = lock_feet(detect_contacts(motion))
