@@ -20,6 +20,7 @@ _CELL_HEIGHT = 320
 _PICTURE_WIDTH = 300
 _SPACE_WIDTH = 200
 _SPACE_HEIGHT_M = 2.5  # what a view in space shows from bottom to top
+_FOLLOW_M = 0.6  # how far the pelvis may be from its usual height before the view follows it
 _COLUMNS = 2
 _BACKGROUND = (32, 34, 38)
 _VIEWS = (("from the side, camera left", 90.0), ("three quarters", 45.0))
@@ -123,7 +124,7 @@ def _picture(frame: Frame, trace: PersonTrace, view: PersonView) -> np.ndarray:
     quality = cv2.INTER_AREA if stored < 1 else cv2.INTER_LINEAR
     image = cv2.warpAffine(frame.image_rgb, matrix, (_PICTURE_WIDTH, _CELL_HEIGHT), flags=quality)
     draw_person(Canvas(image, scale, (float(shift[0]), float(shift[1]))), trace, view)
-    write_text(image, f"{frame.time_s:.2f} s  #{frame.index}", (6, _CELL_HEIGHT - 8))
+    write_text(image, f"{frame.time_s:.2f} s  frame {frame.index}", (6, _CELL_HEIGHT - 8))
     return image
 
 
@@ -154,9 +155,12 @@ def _space(trace: PersonTrace, posed: PosedView | None, title: str, turn_deg: fl
     # Turning the viewer to the camera's left brings what is far from the camera to the picture's left.
     across = np.cos(turn) * _unit(right) - np.sin(turn) * _unit(forward)
     px_per_m = _CELL_HEIGHT / _SPACE_HEIGHT_M
-    offset = posed.points_world - posed.points_world[0] * [1, 0, 1] - [0, trace.pelvis_height_m, 0]
+    pelvis = posed.points_world[0]
+    # One height for the whole clip shows crouching and jumps; who leaves the picture that way is followed.
+    level = float(np.clip(trace.pelvis_height_m, pelvis[1] - _FOLLOW_M, pelvis[1] + _FOLLOW_M))
+    offset = posed.points_world - [pelvis[0], level, pelvis[2]]
     points = np.stack([_SPACE_WIDTH / 2 + px_per_m * (offset @ across), _CELL_HEIGHT / 2 - px_per_m * offset[:, 1]], -1)
-    floor = _CELL_HEIGHT / 2 + px_per_m * trace.pelvis_height_m
+    floor = _CELL_HEIGHT / 2 + px_per_m * level
     draw_lines(image, np.array([[0, floor], [_SPACE_WIDTH, floor]]), [(0, 1)], [FILLED], 1)
     draw_skeleton(image, points, trace, seen=posed.seen, thickness=2)
     draw_contacts(image, points, trace, posed, 4)

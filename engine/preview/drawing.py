@@ -61,7 +61,7 @@ def draw_person(canvas: Canvas, trace: PersonTrace, view: PersonView) -> None:
     if view.keypoints_px is not None and view.scores is not None:
         for point, score in zip(canvas.place(view.keypoints_px), view.scores, strict=True):
             shade = colour if score >= _SEEN_SCORE else FILLED
-            draw_dot(canvas.image, point, canvas.thickness + 1, shade, filled=True)
+            draw_dot(canvas.image, point, canvas.thickness, shade, filled=True)
     if view.posed is not None:
         points = canvas.place(view.posed.points_px)
         draw_skeleton(canvas.image, points, trace, seen=view.posed.seen, thickness=canvas.thickness)
