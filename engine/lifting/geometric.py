@@ -44,6 +44,8 @@ _LEAVES = ("head", "left_hand", "right_hand", "left_foot", "right_foot")
 class LiftingConfig:
     """How bend planes that say little are completed.
 
+    hip_tilt, shoulder_tilt  part of the seen tilt of the lines against the torso that is believed
+    hip_follow               weight of the shoulders' heading in the hips', whose line is short
     elbow_prior, knee_prior  weight of the likely hinge against the sine of the bend
     knee_foot                weight of the foot's direction in the same sum
     shin_foot                weight of the foot's direction in the shin's twist against the knee's
@@ -52,12 +54,15 @@ class LiftingConfig:
     min_score                landmarks below it are missing
     """
 
-    elbow_prior: float = 0.3
-    knee_prior: float = 0.15
-    knee_foot: float = 0.15
+    hip_tilt: float = 0.5
+    hip_follow: float = 0.4
+    shoulder_tilt: float = 0.7
+    elbow_prior: float = 0.5
+    knee_prior: float = 0.2
+    knee_foot: float = 0.2
     shin_foot: float = 0.3
-    hand_prior: float = 0.01
-    hand_straight: float = 0.03
+    hand_prior: float = 0.025
+    hand_straight: float = 0.05
     min_score: float = 0.05
     placement: PlacementConfig = field(default_factory=PlacementConfig)
 
@@ -143,9 +148,14 @@ class GeometricLifter:
         return rotmats
 
     def _torso(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        hips, shoulders = _line(points, "hip"), _line(points, "shoulder")
         up = _middle(points, "shoulder") - _middle(points, "hip")
         rest_up = _middle(self._rest, "shoulder") - _middle(self._rest, "hip")
+        hips, shoulders = unit(_line(points, "hip")), unit(_line(points, "shoulder"))
+        axis = unit(up)
+        level_hips, level_shoulders = unit(across(hips, axis)), unit(across(shoulders, axis))
+        config = self.config
+        hips = level_hips + config.hip_tilt * (hips - across(hips, axis)) + config.hip_follow * level_shoulders
+        shoulders = level_shoulders + config.shoulder_tilt * (shoulders - across(shoulders, axis))
         return (
             frame_rotation(hips, up, _line(self._rest, "hip"), rest_up),
             frame_rotation(shoulders, up, _line(self._rest, "shoulder"), rest_up),

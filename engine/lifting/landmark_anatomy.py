@@ -79,4 +79,6 @@ def rest_landmarks(skeleton: Skeleton) -> np.ndarray:
     lengths = skeleton.bone_lengths
     size = (lengths[JOINT["left_knee"]] + lengths[JOINT["left_ankle"]]) / REFERENCE_LEG_M
     places = _places()
-    return np.stack([rest[JOINT[at]] + size * np.array(offset) for _, at, offset in map(places.get, BLAZEPOSE_NAMES)])
+    return np.stack(
+        [rest[JOINT[at]] + size * np.array(offset) for _, at, offset in (places[n] for n in BLAZEPOSE_NAMES)]
+    )

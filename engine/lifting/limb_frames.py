@@ -7,8 +7,8 @@ import numpy as np
 from rig.frames import rotate
 
 # How elbows and knees hinge, predicted from where the upper bone points: hinge = bias + direction @ matrix, in the
-# frame of chest or pelvis (x left, y up, z front) for the left side. Fitted to the bends of 18888 poses of the CMU motion
-# capture database (mocap.cs.cmu.edu, created with funding from NSF EIA-0196217); median error 17 and 6 degrees.
+# frame of chest or pelvis (x left, y up, z front) for the left side. Fitted to the bends of 18888 poses of the CMU
+# motion capture database (mocap.cs.cmu.edu, created with funding from NSF EIA-0196217); median error 17 and 6 degrees.
 ELBOW_HINGE = np.array(
     [[-0.614, -0.138, 0.287], [0.310, -0.429, 0.428], [0.314, -0.035, 0.473], [-0.035, -0.204, -0.209]]
 )

@@ -58,8 +58,8 @@ _SEGMENTS: tuple[tuple[str, str, float], ...] = (
     ("left_ear", "right_ear", 0.01),
     ("left_ear", "nose", 0.01),
     ("right_ear", "nose", 0.01),
-    ("left_ear", "left_shoulder", 0.04),
-    ("right_ear", "right_shoulder", 0.04),
+    ("left_ear", "left_shoulder", 0.08),
+    ("right_ear", "right_shoulder", 0.08),
 )
 _NODES = tuple(sorted({BLAZEPOSE[name] for segment in _SEGMENTS for name in segment[:2]}))
 _START = np.array([_NODES.index(BLAZEPOSE[a]) for a, _, _ in _SEGMENTS])
