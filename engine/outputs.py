@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rig.body_mesh import BodyMesh
+from rig.bone_maps import BoneNaming
 from rig.motion_file import MotionRecord, save_motion
 from rig.root_motion import RootMode
 
@@ -64,7 +65,7 @@ def write_outputs(
             else:
                 from .export.bvh import write_bvh
 
-                write_bvh(target, record.motion, root_mode)
+                write_bvh(target, record.motion, root_mode, BoneNaming(settings.bones))
             written.append(target)
     for_blender = [path for path in outputs if path.suffix.lower() in BLENDER_SUFFIXES]
     if for_blender:

@@ -41,6 +41,7 @@ from .poses import LandmarkSequence, PoseSequence
 from .progress import Reporter
 from .root import fit_root
 from .settings import Settings
+from .side_swaps import undo_side_swaps
 from .smoothing import SmoothingPreset, smooth
 
 
@@ -103,7 +104,8 @@ def reconstruct(
 def pose_person(
     landmarks: LandmarkSequence, camera: Camera, body: BodyModel, settings: Settings
 ) -> tuple[PoseSequence, Motion]:
-    """Lift one person's landmarks, fit one body to the clip and solve its rotations."""
+    """Lift one person's landmarks, fit one body to the clip, solve its rotations."""
+    landmarks = undo_side_swaps(landmarks)
     first_guess = body.skeleton(np.zeros(body.shape_count))
     poses = GeometricLifter(first_guess).lift(landmarks, camera)
     betas = fit_betas(poses, body, settings.height or None)

@@ -114,8 +114,9 @@ class Settings:
 
     def to_toml(self) -> str:
         """The settings as a TOML document that `load_toml` reads back."""
-        # JSON's strings, numbers and booleans are TOML's too.
-        return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in asdict(self).items())
+        # JSON's strings, numbers and booleans are TOML's too, but for the one control character JSON leaves bare.
+        values = {key: json.dumps(value, ensure_ascii=False) for key, value in asdict(self).items()}
+        return "".join(f"{key} = {value}\n" for key, value in values.items()).replace("\x7f", "\\u007f")
 
 
 def setting_fields() -> tuple[Field[Any], ...]:

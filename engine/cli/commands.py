@@ -122,11 +122,11 @@ def _evaluate(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
 
 
 def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
-    from ..evaluation.parity import evaluate_parity, format_parity
+    from ..evaluation.parity import ParityStatus, evaluate_parity, format_parity
 
     rows = evaluate_parity(arguments.folder)
     print(format_parity(rows))
-    return EngineError.exit_code if any(row.status == "FAIL" for row in rows) else 0
+    return EngineError.exit_code if any(row.status is ParityStatus.FAIL for row in rows) else 0
 
 
 def _evaluate_clip(arguments: argparse.Namespace, reporter: CommandReporter) -> int:

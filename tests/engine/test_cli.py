@@ -46,7 +46,7 @@ def still_video(tmp_path) -> Path:
     """A readable video with nobody in it."""
     import av
 
-    path = tmp_path / "o'clock \"é ü\".mp4"
+    path = tmp_path / 'o\'clock "é ü".mp4'
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
