@@ -167,8 +167,7 @@ class Room:
         rest = body.shaped(betas)
         mesh.from_pydata(rest.tolist(), [], faces)
         mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
-        assert body.face_materials is not None
-        mesh.polygons.foreach_set("material_index", body.face_materials.astype(np.int32))
+        mesh.polygons.foreach_set("material_index", body.mesh(betas).face_materials.astype(np.int32))
         corners = np.concatenate([np.array(face) for face in faces])
         uv = np.stack([(rest[corners, 0] + 1.0) / 2.0, rest[corners, 1] / 2.0], axis=1)
         mesh.uv_layers.new().uv.foreach_set("vector", uv.astype(np.float32).ravel())

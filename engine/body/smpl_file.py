@@ -104,21 +104,21 @@ def read_smpl_arrays(path: str | Path, gender: str = "neutral") -> dict[str, np.
     return _checked(_read_any(data, str(path), gender), str(path))
 
 
-def _read_any(data: bytes, source: str, gender: str) -> dict[str, Any]:
-    """The arrays in a file's bytes, recognised by content and not by its name."""
+def _read_any(data: bytes, source: str, gender: str, inside: bool = False) -> dict[str, Any]:
+    """The arrays in a file's bytes, recognised by content and not by its name; `inside` an archive no other follows."""
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 members = [info for info in archive.infolist() if not info.is_dir()]
                 if members and all(info.filename.endswith(".npy") for info in members):
                     return _read_npz(archive, members, source)
+                if inside:
+                    raise InputError(f"{source} is an archive inside the archive; unpack it and give the file in it.")
                 chosen = _choose_member(members, source, gender)
                 inner = _read_member(archive, chosen, source)
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise InputError(f"{source} is a damaged or encrypted archive ({error}); download it again.") from error
-        if inner[:2] == b"PK" and not chosen.filename.lower().endswith(".npz"):
-            raise InputError(f"{source} holds another archive, {chosen.filename}; unpack it and give the file inside.")
-        return _read_any(inner, f"{source}: {chosen.filename}", gender)
+        return _read_any(inner, f"{source}: {chosen.filename}", gender, inside=True)
     if not data or not (data[:1] == b"\x80" or data[:1] in b"(}]c"):
         raise InputError(f"{source} is neither a zip, a pickle nor an npz; give the SMPL file as downloaded.")
     return load_pickled_arrays(data, source)

@@ -215,6 +215,19 @@ def test_zip_bomb_is_refused_before_it_is_unpacked(tmp_path):
         read_smpl_arrays(file)
 
 
+def test_npz_inside_a_zip_but_no_archive_of_archives(tmp_path, arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    file, outer = tmp_path / "smpl.zip", tmp_path / "outer.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("models/SMPL_NEUTRAL.npz", buffer.getvalue())
+    same(read_smpl_arrays(file), arrays)
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.write(file, "models/SMPL_NEUTRAL.npz")
+    with pytest.raises(InputError, match="archive inside"):
+        read_smpl_arrays(outer)
+
+
 def test_wrong_models_say_what_they_are(tmp_path, arrays):
     def read(**changed):
         content = {name: value for name, value in {**arrays, **changed}.items() if value is not None}
