@@ -9,6 +9,7 @@ import numpy as np
 
 from rig.frames import rotate
 from rig.kinematics import local_rotations
+from rig.local_regression import smooth_series
 from rig.rotations import rotmat_to_rotvec, rotvec_to_rotmat, swing_twist
 from rig.skeleton import JOINT, SMPL_JOINT_NAMES, Skeleton
 
@@ -26,7 +27,7 @@ from .limb_frames import (
     swing_between,
     unit,
 )
-from .placement import PlacementConfig, place_landmarks, turn_to_bearing
+from .placement import TORSO, PlacementConfig, place_landmarks, turn_to_bearing
 
 _DIRECT = {
     f"{side}_{part}": f"{side}_{part}"
@@ -51,6 +52,8 @@ class LiftingConfig:
     shin_foot                weight of the foot's direction in the shin's twist against the knee's
     hand_prior               weight of an untwisted forearm against the width of the palm, m
     hand_straight            weight of the forearm's direction in the hand's, m
+    face_bandwidth_s         of the smoothing in time of the face that the head is turned by, s
+    head_limit_deg           farthest that the head turns against the chest: seen from behind, faces are guessed
     min_score                landmarks below it are missing
     """
 
@@ -63,6 +66,8 @@ class LiftingConfig:
     shin_foot: float = 0.3
     hand_prior: float = 0.025
     hand_straight: float = 0.05
+    face_bandwidth_s: float = 0.06
+    head_limit_deg: float = 70.0
     min_score: float = 0.05
     placement: PlacementConfig = field(default_factory=PlacementConfig)
 
@@ -112,10 +117,11 @@ class GeometricLifter:
 
     def _face_points(self, landmarks: LandmarkSequence, camera: Camera, seen: np.ndarray) -> np.ndarray:
         """(T, 11, 3) the detector's own face, camera axes; its shape is truer than bearings of single points."""
-        torso = [BLAZEPOSE[name] for name in ("left_hip", "right_hip", "left_shoulder", "right_shoulder")]
-        bearing = np.nan_to_num(camera.rays(landmarks.landmarks_2d[:, torso]).mean(axis=1))
         face = np.where(seen[:, None, None], landmarks.landmarks_3d[:, FACE], FACE_SHAPE * [1, -1, -1])
-        return turn_to_bearing(face, bearing)
+        bearing = camera.rays(landmarks.landmarks_2d[:, list(TORSO)]).mean(axis=1)
+        face = turn_to_bearing(face, np.where(seen[:, None], bearing, 0.0))
+        face[seen] = smooth_series(landmarks.times_s[seen], face[seen], self.config.face_bandwidth_s, order=2)
+        return face
 
     def rotations(self, points: np.ndarray, face: np.ndarray) -> np.ndarray:
         """(T, 24, 3, 3) global rotations, camera axes, from placed landmarks (T, 33, 3) and the face (T, 11, 3)."""
@@ -130,7 +136,7 @@ class GeometricLifter:
         for part, name in enumerate(("spine1", "spine2"), start=1):
             put(name, pelvis @ rotvec_to_rotmat(bend * (part / 3.0)))
         put("spine3", chest)
-        head = _best_rotation(FACE_SHAPE, face)
+        head = _within(chest, _best_rotation(FACE_SHAPE, face), np.radians(self.config.head_limit_deg))
         put("head", head)
         for side in ("left", "right"):
             self._arm(side, points, chest, put)
@@ -287,6 +293,13 @@ def _middle(points: np.ndarray, part: str) -> np.ndarray:
 def _project(camera: Camera, points: np.ndarray) -> np.ndarray:
     """(..., 3) points in the camera frame, m, to (..., 2) px."""
     return (points / np.maximum(points[..., 2:], 1e-6) @ camera.intrinsics.T)[..., :2]
+
+
+def _within(parent: np.ndarray, rotmats: np.ndarray, limit: float) -> np.ndarray:
+    """(T, 3, 3) global rotations brought within an angle, radians, of their parent's, along the shortest way."""
+    turn = rotmat_to_rotvec(np.swapaxes(parent, 1, 2) @ rotmats)
+    angle = np.linalg.norm(turn, axis=1, keepdims=True)
+    return parent @ rotvec_to_rotmat(turn * np.minimum(1.0, limit / np.maximum(angle, 1e-9)))
 
 
 def _best_rotation(rest: np.ndarray, seen: np.ndarray) -> np.ndarray:

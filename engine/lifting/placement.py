@@ -6,26 +6,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rig.local_regression import smooth_series
+
 from ..camera import Camera
 from ..poses import BLAZEPOSE, LandmarkSequence
 
-_CHUNK_FRAMES = 64
+_CHUNK_FRAMES = 64  # bounds the memory of the solver's matrices
+_LONG_M = 0.18  # segments above it tell the size of the body
 
 
 @dataclass(frozen=True)
 class PlacementConfig:
     """How much each kind of evidence counts, as standard deviations.
 
-    picture_m      of a fully visible 2D landmark, at the person's distance, m
-    depth_m        of the detector's difference of depth along a segment, m
-    depth_gain     the detector's depth is multiplied by this: it flattens people
-    iterations     of the Gauss-Newton solver
+    picture_m          of a fully visible 2D landmark, at the person's distance, m
+    depth_m            of the detector's difference of depth along a segment, m
+    anchor_m           of the detector's depth of a landmark against the hips, m
+    depth_bandwidth_s  of the smoothing of the detector's depth in time, which shakes three times more than the picture
+    least_weight       of a landmark with score 0: hidden ones are guessed, not ignored
+    iterations         of the Gauss-Newton solver
     """
 
     picture_m: float = 0.01
     depth_m: float = 0.06
     anchor_m: float = 0.12
-    depth_gain: float = 1.0
+    depth_bandwidth_s: float = 0.1
+    least_weight: float = 0.05
     iterations: int = 8
 
 
@@ -66,7 +72,8 @@ _START = np.array([_NODES.index(BLAZEPOSE[a]) for a, _, _ in _SEGMENTS])
 _END = np.array([_NODES.index(BLAZEPOSE[b]) for _, b, _ in _SEGMENTS])
 _LENGTH_SIGMA = np.array([sigma for _, _, sigma in _SEGMENTS])
 _HIPS = [BLAZEPOSE["left_hip"], BLAZEPOSE["right_hip"]]
-_TORSO = [*_HIPS, BLAZEPOSE["left_shoulder"], BLAZEPOSE["right_shoulder"]]
+TORSO = (*_HIPS, BLAZEPOSE["left_shoulder"], BLAZEPOSE["right_shoulder"])
+"""Landmarks whose mean bearing is the direction the detector looked in."""
 
 
 def place_landmarks(
@@ -79,13 +86,19 @@ def place_landmarks(
 
     rest (33, 3) rest landmarks of the body, m (`rest_landmarks`).
     """
-    seen = landmarks.seen & np.isfinite(landmarks.landmarks_3d).all(axis=(1, 2))
-    result = np.full((len(landmarks), 33, 3), np.nan)
-    for start in range(0, len(landmarks), _CHUNK_FRAMES):
-        rows = np.flatnonzero(seen[start : start + _CHUNK_FRAMES]) + start
-        if len(rows):
-            rays = camera.rays(landmarks.landmarks_2d[rows])
-            result[rows] = _place(rays, landmarks.landmarks_3d[rows], landmarks.scores[rows], rest, config)
+    seen = np.flatnonzero(landmarks.seen & np.isfinite(landmarks.landmarks_3d).all(axis=(1, 2)))
+    result = np.full((len(landmarks), len(BLAZEPOSE), 3), np.nan)
+    if not len(seen):
+        return result
+    rays = camera.rays(landmarks.landmarks_2d[seen])
+    world = turn_to_bearing(landmarks.landmarks_3d[seen], rays[:, list(TORSO)].mean(axis=1))
+    world = world * _body_size(world, rest)
+    world = world - world[:, _HIPS].mean(axis=1, keepdims=True)
+    world[..., 2] = smooth_series(landmarks.times_s[seen], world[..., 2], config.depth_bandwidth_s, order=2)
+    weights = np.clip(landmarks.scores[seen], config.least_weight, 1.0)
+    for start in range(0, len(seen), _CHUNK_FRAMES):
+        rows = slice(start, start + _CHUNK_FRAMES)
+        result[seen[rows]] = _place(rays[rows], world[rows], weights[rows], rest, config)
     return result
 
 
@@ -100,28 +113,24 @@ def turn_to_bearing(points: np.ndarray, bearing: np.ndarray) -> np.ndarray:
     return points * cosine + cross + axis * np.sum(axis * points, axis=-1, keepdims=True) / (1.0 + cosine)
 
 
-def body_size(world: np.ndarray, rest: np.ndarray) -> float:
+def _body_size(world: np.ndarray, rest: np.ndarray) -> float:
     """How much larger the body is than the detector's world landmarks say: the ratio of their segments' lengths."""
-    core = [k for k, (_, _, sigma) in enumerate(_SEGMENTS[:26]) if sigma >= 0.01]
-    nodes = np.array(_NODES)
-    a, b = nodes[_START[core]], nodes[_END[core]]
-    seen = np.median(np.linalg.norm(world[:, a] - world[:, b], axis=-1), axis=0)
-    return float(np.linalg.norm(rest[a] - rest[b], axis=-1).sum() / seen.sum())
+    a = np.array([BLAZEPOSE[start] for start, _, _ in _SEGMENTS])
+    b = np.array([BLAZEPOSE[end] for _, end, _ in _SEGMENTS])
+    long = np.linalg.norm(rest[a] - rest[b], axis=-1) > _LONG_M
+    seen = np.median(np.linalg.norm(world[:, a[long]] - world[:, b[long]], axis=-1), axis=0)
+    return float(np.linalg.norm(rest[a] - rest[b], axis=-1)[long].sum() / seen.sum())
 
 
 def _place(
-    rays: np.ndarray, world: np.ndarray, scores: np.ndarray, rest: np.ndarray, config: PlacementConfig
+    rays: np.ndarray, world: np.ndarray, weights: np.ndarray, rest: np.ndarray, config: PlacementConfig
 ) -> np.ndarray:
-    """One chunk of seen frames: rays (T, 33, 2), world (T, 33, 3), scores (T, 33) -> (T, 33, 3)."""
-    world = turn_to_bearing(world, rays[:, _TORSO].mean(axis=1)) * body_size(world, rest)
-    world = world - world[:, _HIPS].mean(axis=1, keepdims=True)
-    weights = np.clip(scores, 0.05, 1.0)
-    depth = world[..., 2] * config.depth_gain
-    distance = _distance(rays, np.concatenate([world[..., :2], depth[..., None]], axis=-1), weights)
-    start = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1) * (distance[:, None] + depth)[..., None]
-    points = start.copy()
+    """One chunk of seen frames: rays (T, 33, 2), turned world landmarks (T, 33, 3), weights (T, 33) -> (T, 33, 3)."""
+    depth = world[..., 2]
+    distance = _distance(rays, world, weights)
+    points = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1) * (distance[:, None] + depth)[..., None]
     nodes = list(_NODES)
-    points[:, nodes] = _solve(start[:, nodes], rays[:, nodes], depth[:, nodes], weights[:, nodes], rest[nodes], config)
+    points[:, nodes] = _solve(points[:, nodes], rays[:, nodes], depth[:, nodes], weights[:, nodes], rest[nodes], config)
     return points
 
 

@@ -67,9 +67,15 @@ def plausible(frames: int, seed: int) -> np.ndarray:
 
 
 def landmarks_of(
-    local: np.ndarray, place: tuple[float, float, float] = (0.3, 0.1, 4.0), turn: np.ndarray | None = None
+    local: np.ndarray,
+    place: tuple[float, float, float] = (0.3, 0.1, 4.0),
+    turn: np.ndarray | None = None,
+    step_s: float = 1.0,
 ) -> tuple[LandmarkSequence, np.ndarray, np.ndarray]:
-    """What a perfect detector would say of these poses, with the true joints (T, 24, 3) and rotations, camera axes."""
+    """What a perfect detector would say of these poses, with the true joints (T, 24, 3) and rotations, camera axes.
+
+    Unrelated poses lie a second apart, so that nothing is smoothed over them.
+    """
     skeleton = sample_skeleton()
     rotmats = WORLD_TO_CAMERA_UPRIGHT @ global_rotations(skeleton.parents, local)
     if turn is not None:
@@ -93,7 +99,7 @@ def landmarks_of(
     sequence = LandmarkSequence(
         person_id=3,
         frame_indices=np.arange(frames),
-        times_s=np.arange(frames) / 30.0,
+        times_s=np.arange(frames) * step_s,
         landmarks_2d=flat[..., :2],
         landmarks_3d=world,
         scores=np.ones((frames, 33)),
@@ -234,7 +240,7 @@ def test_twist_does_not_jump_while_the_elbow_straightens() -> None:
         down = rotvec_to_rotmat(np.array([0.0, 0.0, -1.2 * sign]))
         local[:, JOINT[f"{side}_shoulder"]] = down
         local[:, JOINT[f"{side}_elbow"]] = rotvec_to_rotmat(bend[:, None] * np.array([0.0, -sign, 0.0]))
-    sequence, _, _ = landmarks_of(local)
+    sequence, _, _ = landmarks_of(local, step_s=1 / 30)
     rng = np.random.default_rng(0)
     noise = 1e-3 * rng.standard_normal(sequence.landmarks_3d.shape)
     poses = lift(replace(sequence, landmarks_3d=sequence.landmarks_3d + noise))
@@ -255,6 +261,16 @@ def test_too_flat_depth_is_repaired_by_the_lengths_of_the_body() -> None:
     lifted = poses.joints - poses.joints[:, 1:3].mean(axis=1, keepdims=True)
     error = np.linalg.norm(lifted[:, marked] - (joints - centre)[:, marked], axis=-1).mean()
     assert error < 0.75 * raw_error
+
+
+def test_shaking_depth_is_steadied_without_moving_the_picture() -> None:
+    sequence, _, _ = landmarks_of(np.repeat(plausible(1, 10), 60, axis=0), step_s=1 / 30)
+    shaken = sequence.landmarks_3d.copy()
+    shaken[..., 2] += 0.02 * np.random.default_rng(0).standard_normal(shaken.shape[:2])
+    poses, still = lift(replace(sequence, landmarks_3d=shaken)), lift(sequence)
+    shake = np.diff(poses.joints[:, LIMBS], axis=0)
+    assert np.abs(shake[..., 2]).mean() < 0.4 * 0.02
+    assert np.nanmax(np.abs(poses.keypoints_2d - still.keypoints_2d)[:, LIMBS]) < 4.0
 
 
 def test_long_clips_equal_their_pieces() -> None:
