@@ -54,7 +54,7 @@ class LiftingConfig:
     hand_straight            weight of the forearm's direction in the hand's, m
     face_bandwidth_s         of the smoothing in time of the face that the head is turned by, s
     head_limit_deg           farthest that the head turns against the chest: seen from behind, faces are guessed
-    min_score                landmarks below it are missing
+    min_score                landmarks below it are missing; above it even hidden ones are guessed well enough to use
     """
 
     hip_tilt: float = 0.5
@@ -68,7 +68,7 @@ class LiftingConfig:
     hand_straight: float = 0.05
     face_bandwidth_s: float = 0.06
     head_limit_deg: float = 70.0
-    min_score: float = 0.05
+    min_score: float = 0.02
     placement: PlacementConfig = field(default_factory=PlacementConfig)
 
 

@@ -11,27 +11,30 @@ from ..poses import BLAZEPOSE, BLAZEPOSE_NAMES
 REFERENCE_LEG_M = 0.806
 """Thigh and shin of the body that `_PLACES` was measured on; other bodies scale with their own, m."""
 
+HIP_HALF_WIDTH_M = 0.095
+"""Half the distance of the hip landmarks on that body, m."""
+
 # Left side and centre: the joint a landmark rides with, the joint it lies at, and its offset from that joint at rest
-# (x left, y up, z front), m. Measured by running the detector on renders of the open body in 160 captured poses
+# (x left, y up, z front), m. Measured by running the detector on renders of the open body in 360 captured poses
 # and solving for the rigid offsets that explain its 2D landmarks.
 _PLACES: dict[str, tuple[str, str, tuple[float, float, float]]] = {
-    "nose": ("head", "head", (0.0, 0.014, 0.095)),
+    "nose": ("head", "head", (0.0, 0.013, 0.105)),
     "left_eye_inner": ("head", "head", (0.014, 0.044, 0.073)),
     "left_eye": ("head", "head", (0.025, 0.044, 0.068)),
     "left_eye_outer": ("head", "head", (0.035, 0.044, 0.063)),
-    "left_ear": ("head", "head", (0.058, 0.030, 0.022)),
+    "left_ear": ("head", "head", (0.056, 0.029, 0.025)),
     "mouth_left": ("head", "head", (0.018, -0.018, 0.079)),
-    "left_shoulder": ("spine3", "left_shoulder", (-0.012, 0.0, 0.002)),
+    "left_shoulder": ("spine3", "left_shoulder", (-0.016, 0.0, 0.004)),
     "left_elbow": ("left_elbow", "left_elbow", (0.0, 0.0, 0.0)),
-    "left_wrist": ("left_wrist", "left_wrist", (0.0, 0.0, 0.0)),
-    "left_pinky": ("left_wrist", "left_wrist", (0.082, -0.010, -0.014)),
-    "left_index": ("left_wrist", "left_wrist", (0.088, -0.013, 0.022)),
-    "left_thumb": ("left_wrist", "left_wrist", (0.060, -0.016, 0.028)),
-    "left_hip": ("pelvis", "left_hip", (-0.012, 0.004, 0.0)),
-    "left_knee": ("left_hip", "left_knee", (0.0, -0.009, 0.0)),
-    "left_ankle": ("left_knee", "left_ankle", (0.0, 0.028, 0.0)),
-    "left_heel": ("left_ankle", "left_ankle", (-0.004, -0.036, -0.028)),
-    "left_foot_index": ("left_ankle", "left_ankle", (-0.010, -0.050, 0.165)),
+    "left_wrist": ("left_wrist", "left_wrist", (0.004, -0.002, 0.003)),
+    "left_pinky": ("left_wrist", "left_wrist", (0.084, -0.009, -0.012)),
+    "left_index": ("left_wrist", "left_wrist", (0.091, -0.012, 0.018)),
+    "left_thumb": ("left_wrist", "left_wrist", (0.064, -0.016, 0.025)),
+    "left_hip": ("pelvis", "left_hip", (-0.018, 0.011, 0.015)),
+    "left_knee": ("left_hip", "left_knee", (-0.002, 0.0, -0.003)),
+    "left_ankle": ("left_knee", "left_ankle", (0.0, 0.027, 0.0)),
+    "left_heel": ("left_ankle", "left_ankle", (-0.008, -0.034, -0.031)),
+    "left_foot_index": ("left_ankle", "left_ankle", (-0.014, -0.052, 0.17)),
 }
 
 
@@ -79,6 +82,11 @@ def rest_landmarks(skeleton: Skeleton) -> np.ndarray:
     lengths = skeleton.bone_lengths
     size = (lengths[JOINT["left_knee"]] + lengths[JOINT["left_ankle"]]) / REFERENCE_LEG_M
     places = _places()
-    return np.stack(
+    points = np.stack(
         [rest[JOINT[at]] + size * np.array(offset) for _, at, offset in (places[n] for n in BLAZEPOSE_NAMES)]
     )
+    # Bodies differ in how far apart they put the hip joints, people hardly in where the detector sees their hips.
+    middle = rest[JOINT["pelvis"], 0]
+    for name, sign in (("left_hip", 1.0), ("right_hip", -1.0)):
+        points[BLAZEPOSE[name], 0] = middle + sign * size * HIP_HALF_WIDTH_M
+    return points

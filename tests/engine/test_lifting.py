@@ -120,8 +120,8 @@ def test_perfect_landmarks_give_true_joints_and_rotations_through_inverse_kinema
     sequence, joints, rotmats = landmarks_of(plausible(60, 1))
     poses = lift(sequence)
     errors = 1e3 * np.linalg.norm(poses.joints - joints, axis=-1)
-    assert np.median(errors[:, LIMBS]) < 5.0
-    assert errors[:, LIMBS].mean() < 7.0
+    assert np.median(errors[:, LIMBS]) < 7.0
+    assert errors[:, LIMBS].mean() < 10.0
     assert (poses.scores == 1.0).all()
     motion = solve_motion(poses, sample_skeleton(), np.zeros(10))
     solved = WORLD_TO_CAMERA_UPRIGHT @ motion.global_rotmats()
@@ -150,7 +150,7 @@ def test_without_priors_the_planes_of_bending_give_the_rotations() -> None:
     )  # fmt: skip
     motion = solve_motion(lift(sequence, config), sample_skeleton(), np.zeros(10))
     turned = angles_deg(WORLD_TO_CAMERA_UPRIGHT @ motion.global_rotmats(), rotmats)
-    limits = {"hip": 3, "knee": 5, "ankle": 3, "foot": 3, "shoulder": 3, "elbow": 6, "wrist": 3, "hand": 3}
+    limits = {"hip": 3, "knee": 5, "ankle": 3, "foot": 3, "shoulder": 5, "elbow": 6, "wrist": 3, "hand": 3}
     _assert_turned(turned, limits)
 
 
