@@ -43,7 +43,8 @@ def build_body(
     """A new mesh object skinned to the armature, with one material for each of the mesh's."""
     vertices = rig.to_armature(mesh.vertices)
     data = bpy.data.meshes.new(name)
-    data.from_pydata(vertices.tolist(), [], mesh.faces.tolist())
+    # A triangle among quads repeats a corner, which Blender would keep as a degenerate quad.
+    data.from_pydata(vertices.tolist(), [], [list(dict.fromkeys(face)) for face in mesh.faces.tolist()])
     for material_name, color in zip(mesh.material_names, mesh.material_colors, strict=True):
         data.materials.append(_material(material_name, color))
     data.polygons.foreach_set("material_index", np.ascontiguousarray(mesh.face_materials, dtype=np.int32))

@@ -69,27 +69,32 @@ def run_batch(
         reporter.progress("batch", number, len(videos))
         outputs = [folder / f"{names[video]}.{ending}" for ending in formats]
         job_folder = folder / f"{names[video]}.mocap"
-        job = find_job(job_folder)
-        wanted = {str(path) for path in outputs}
-        if (
-            job is not None
-            and job.finished
-            and job.settings == settings
-            and job.video_hash == hash_video(video)
-            and wanted <= {str(path) for path in job.outputs}
-            and all(path.exists() for path in outputs)
-        ):
-            yield BatchRow(video, "kept", tuple(sorted(wanted)))
+        try:
+            kept = _kept(video, outputs, job_folder, settings)
+        except InputError as error:
+            yield BatchRow(video, "failed", (), str(error), error.exit_code)
+            continue
+        if kept is not None:
+            yield BatchRow(video, "kept", kept)
             continue
         yield _run_one(video, outputs, job_folder, settings_path, reporter)
     reporter.progress("batch", len(videos), len(videos))
 
 
+def _kept(video: Path, outputs: Sequence[Path], job_folder: Path, settings: Settings) -> tuple[str, ...] | None:
+    """The files of an earlier capture of the same video with the same settings, all of them there; else None."""
+    job = find_job(job_folder)
+    if job is None or not job.finished or job.settings != settings:
+        return None
+    if {str(path.absolute()) for path in outputs} != set(job.outputs) or job.video_hash != hash_video(video):
+        return None
+    return job.files if all(Path(file).is_file() for file in job.files) else None
+
+
 def _run_one(video: Path, outputs: list[Path], job_folder: Path, settings_path: Path, reporter: Reporter) -> BatchRow:
-    command = [sys.executable, "-m", "engine", "run", str(video), "--job", str(job_folder)]
-    command += ["--settings", str(settings_path), "--progress", "json"]
-    for path in outputs:
-        command += ["--out", str(path)]
+    # Names may begin with a dash: options take theirs after "=", the video comes after "--".
+    command = [sys.executable, "-m", "engine", "run", f"--job={job_folder}", f"--settings={settings_path}"]
+    command += [*(f"--out={path}" for path in outputs), "--progress=json", "--", str(video)]
     try:
         job_folder.mkdir(parents=True, exist_ok=True)
         with open(job_folder / "job.log", "ab") as log:

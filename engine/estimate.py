@@ -13,6 +13,8 @@ from .detection.detections import FrameDetections
 from .detection.landmark_detector import DetectorOptions
 from .detection.pose_networks import Device
 from .detection.selection import PersonSelection
+from .detection.store import DetectionStore
+from .errors import InputError
 from .job import Clip, Job, find_job
 from .poses import LandmarkSequence
 from .progress import Reporter
@@ -60,6 +62,7 @@ def open_clip(video: str, settings: Settings, folder: Path) -> Job:
         settings=settings,
         clip=clip,
         outputs=earlier.outputs if earlier else (),
+        files=earlier.files if earlier else (),
     )
     job.save()
     return job
@@ -98,10 +101,16 @@ class SeenPeople:
 def read_people(job: Job) -> SeenPeople:
     """The people that the job's settings choose, from its stored detections.
 
-    Raises NobodyFound when there is nobody, InputError when the choice fits none.
+    Needs neither the video nor the network. Raises NobodyFound when there is nobody, InputError when the choice fits
+    none or the detections are not all there.
     """
     settings = job.settings
-    store = open_store(job.detections_folder, job.video_hash, read_options(settings), detector_options(settings))
+    store = DetectionStore(job.detections_folder)
+    if not store.is_finished:
+        raise InputError(
+            f"job {job.folder} holds the detections of only {store.progress().frames} frames of {job.video}, expected "
+            "all; the same `mocap run` as before completes them"
+        )
     selection = PersonSelection.parse("all" if settings.all_people else settings.person)
     # The user points at a time of the video as it plays; tracks run on life's clock.
     selection = replace(selection, time_s=selection.time_s / settings.slow_motion)

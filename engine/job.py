@@ -30,8 +30,9 @@ class Clip:
 class Job:
     """One job folder and what its `job.json` says.
 
-    video_hash is the content hash of the input; settings are those of the last run or refine; outputs are the
-    files it wrote; finished is False while work is under way or was interrupted.
+    video_hash is the content hash of the input; settings are those of the last run or refine; outputs are the files
+    it was asked for and files those it wrote (several people get one file each of some formats), all as absolute
+    paths; finished is False while work is under way or was interrupted.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Job:
     settings: Settings
     clip: Clip
     outputs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     finished: bool = False
 
     @property
@@ -60,6 +62,15 @@ class Job:
         """The motion files of this job, by person id."""
         return sorted(self.folder.glob("motion_*.npz"), key=lambda path: int(path.stem.split("_")[1]))
 
+    def remove_results(self) -> None:
+        """Take away what an earlier capture left in the folder, but for its detections and log."""
+        names = ("motion_*.npz", "body_*.npz", "overlay.mp4", "contact_sheet.png")
+        try:
+            for path in [path for name in names for path in self.folder.glob(name)]:
+                path.unlink()
+        except OSError as error:
+            raise OutputError(f"job folder {self.folder} cannot be written: {error.strerror or error}") from error
+
     def save(self) -> None:
         """Write job.json, creating the folder. Raises OutputError where it cannot be written."""
         manifest: dict[str, Any] = {
@@ -69,6 +80,7 @@ class Job:
             "settings": asdict(self.settings),
             "clip": {**asdict(self.clip), "fps": str(self.clip.fps)},
             "outputs": list(self.outputs),
+            "files": list(self.files),
             "finished": self.finished,
         }
         try:
@@ -94,13 +106,16 @@ def open_job(folder: Path) -> Job:
             clip=Clip(
                 (int(width), int(height)), Fraction(clip["fps"]), bool(clip["is_variable_rate"]), float(clip["end_s"])
             ),
-            outputs=tuple(manifest["outputs"]),
+            outputs=tuple(str(path) for path in manifest["outputs"]),
+            files=tuple(str(path) for path in manifest["files"]),
             finished=bool(manifest["finished"]),
         )
     except FileNotFoundError as error:
         raise InputError(f"{folder} is not a job folder: it has no {_MANIFEST}; `mocap run` makes one") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be used: {error}; run `mocap run` again to make it anew") from error
+    except OSError as error:
+        raise InputError(f"job folder {folder} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, InputError) as error:
+        raise InputError(f"{path} is damaged ({error}); the same `mocap run` as before makes it anew") from error
 
 
 def find_job(folder: Path) -> Job | None:

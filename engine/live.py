@@ -11,8 +11,10 @@ from rig.rotations import rotmat_to_quat_wxyz
 from .body.model import BodyModel
 from .camera import Camera
 from .detection.detections import Detections
+from .errors import InputError
 from .ik.solve import IKMode, solve_motion
 from .lifting import GeometricLifter
+from .live_filter import LivePoseFilter
 from .poses import LandmarkSequence
 from .root import fit_root
 from .settings import Settings
@@ -21,8 +23,8 @@ from .settings import Settings
 class LivePoses:
     """Follows the most prominent person through a stream of detections and poses the mean body after it.
 
-    Unsmoothed, and in the level-camera world (the camera at the origin): good to look at while the work goes on,
-    replaced by the final motion afterwards.
+    Smoothed causally, and in the level-camera world (the camera at the origin): good to look at while the work goes
+    on, replaced by the final motion afterwards.
     """
 
     def __init__(self, body: BodyModel, image_size: tuple[int, int], settings: Settings) -> None:
@@ -30,11 +32,12 @@ class LivePoses:
         self._skeleton = body.skeleton(np.zeros(body.shape_count))
         self._lifter = GeometricLifter(self._skeleton)
         self._mode = IKMode(settings.ik)
+        self._filter = LivePoseFilter()
         self._box: np.ndarray | None = None
         self._first = True
 
     def update(self, index: int, time_s: float, detections: Detections) -> dict[str, Any] | None:
-        """The pose event of one frame as a JSON-able dictionary, or None where nobody is seen."""
+        """The pose event of one frame as a JSON-able dictionary, or None where nobody is seen well enough."""
         if not len(detections):
             return None
         row = self._follow(detections)
@@ -49,14 +52,18 @@ class LivePoses:
         )
         poses = self._lifter.lift(landmarks, self._camera)
         betas = np.zeros(0)
-        motion = fit_root(solve_motion(poses, self._skeleton, betas, self._mode), poses, self._camera)
-        quats = rotmat_to_quat_wxyz(motion.local_rotmats()[0])
+        try:
+            motion = fit_root(solve_motion(poses, self._skeleton, betas, self._mode), poses, self._camera)
+        except InputError:
+            # Too little of the body is in this picture to place it; the next may hold more.
+            return None
+        quats, transl = self._filter.update(time_s, rotmat_to_quat_wxyz(motion.local_rotmats()[0]), motion.transl[0])
         pose = {
             "person_id": 1,
             "frame": index,
             "time_s": round(time_s, 6),
             "rotations_wxyz": np.round(quats, 5).tolist(),
-            "transl": np.round(motion.transl[0], 4).tolist(),
+            "transl": np.round(transl, 4).tolist(),
         }
         if self._first:
             pose["rest_joints"] = np.round(self._skeleton.rest_joints, 5).tolist()

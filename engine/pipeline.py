@@ -28,19 +28,21 @@ from .body.source import load_body
 from .camera import Camera
 from .contacts import detect_contacts
 from .detection.detections import FrameDetections
+from .errors import InputError
 from .estimate import SeenPeople, estimate_people, open_clip, read_people
 from .floor import settle_on_floor
 from .foot_lock import FootLockConfig, FootLockMode, lock_feet
 from .gaps import GapConfig, GapPolicy, fill_gaps
 from .ik.solve import IKMode, solve_motion
-from .job import Job
+from .job import Job, find_job
+from .job_log import logged
 from .lifting import GeometricLifter
 from .outliers import reject_outliers
 from .outputs import check_outputs, write_outputs
 from .poses import LandmarkSequence, PoseSequence
 from .progress import Reporter
 from .root import fit_root
-from .settings import Settings
+from .settings import NETWORK_SETTINGS, Settings
 from .side_swaps import undo_side_swaps
 from .smoothing import SmoothingPreset, smooth
 
@@ -54,24 +56,48 @@ def capture(
     stays in `folder`, and the same call goes on from there.
     """
     check_outputs(outputs)
+    earlier = find_job(folder)
     job = open_clip(video, settings, folder)
-    estimate_people(job, reporter, _live_poses(job, reporter))
-    return refine_job(job, outputs, settings, reporter)
+    with logged(job.log_path, f"capture of {job.video}", settings, reporter) as log:
+        if earlier is not None and earlier.video_hash != job.video_hash:
+            log.warning(f"job {folder} held another video, {earlier.video}; it is replaced")
+            job.remove_results()
+        estimate_people(job, log, _live_poses(job, log))
+        return _finish(job, outputs, log)
 
 
 def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: Reporter) -> tuple[Job, list[int]]:
-    """Everything after the network, from the job's cached detections; writes `outputs` and marks the job finished."""
+    """Everything after the network, from the job's cached detections; writes `outputs` and marks the job finished.
+
+    Raises InputError where the settings ask for other detections than the job holds.
+    """
     check_outputs(outputs)
+    for name in NETWORK_SETTINGS:
+        asked, held = getattr(settings, name), getattr(job.settings, name)
+        if asked != held:
+            raise InputError(
+                f"setting {name} is {asked!r} but job {job.folder} was detected with {held!r}; `mocap run` detects anew"
+            )
     job = replace(job, settings=settings, finished=False)
+    with logged(job.log_path, "refinement", settings, reporter) as log:
+        return _finish(job, outputs, log)
+
+
+def _finish(job: Job, outputs: Sequence[Path], reporter: Reporter) -> tuple[Job, list[int]]:
+    settings = job.settings
     people = read_people(job)
     body = load_body(settings)
     camera = Camera.from_fov(job.clip.image_size, settings.fov)
     records = reconstruct(people, camera, body, settings, reporter)
     records = [replace(record, provenance=_provenance(job, body, settings)) for record in records]
     meshes = [body.mesh(record.motion.betas) for record in records]
+    job.save()
     _keep(job, records, meshes)
+    reporter.progress("export", 0, len(outputs))
     written = write_outputs(outputs, records, meshes, settings)
-    job = replace(job, outputs=tuple(str(path) for path in written), finished=True)
+    reporter.progress("export", len(outputs), len(outputs))
+    absolute = tuple(str(path.absolute()) for path in outputs)
+    job = replace(job, outputs=absolute, files=tuple(str(path.absolute()) for path in written), finished=True)
     job.save()
     return job, [record.person_id for record in records]
 
@@ -79,25 +105,38 @@ def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: 
 def reconstruct(
     people: SeenPeople, camera: Camera, body: BodyModel, settings: Settings, reporter: Reporter
 ) -> list[MotionRecord]:
-    """From seen landmarks to finished motion of everybody, in one world with one floor."""
+    """From seen landmarks to finished motion of everybody, in one world with one floor.
+
+    Of several people those who are never seen well enough to be placed are left out with a warning. Raises InputError
+    when that leaves nobody.
+    """
     stages = 4 * len(people.landmarks)
-    motions = []
+    motions: list[Motion] = []
+    person_ids: list[int] = []
     for number, landmarks in enumerate(people.landmarks):
         poses, motion = pose_person(landmarks, camera, body, settings)
         reporter.progress("solve", 4 * number + 1, stages)
-        motion = fit_root(motion, poses, camera)
+        try:
+            motion = fit_root(motion, poses, camera)
+        except InputError as error:
+            if number == len(people.landmarks) - 1 and not motions:
+                raise
+            reporter.warning(f"person {landmarks.person_id} is left out: {error}")
+            reporter.progress("solve", 4 * number + 4, stages)
+            continue
         reporter.progress("solve", 4 * number + 2, stages)
         motion = fill_gaps(reject_outliers(motion), GapConfig(settings.fill, GapPolicy(settings.gaps)))
         reporter.progress("solve", 4 * number + 3, stages)
         motions.append(smooth(motion, SmoothingPreset(settings.smoothing).config))
+        person_ids.append(landmarks.person_id)
         reporter.progress("solve", 4 * number + 4, stages)
     motions, camera = settle_on_floor(motions, camera)
     fps = people.clip.fps if settings.fps == "video" else parse_rate(settings.fps)
     records = []
-    for landmarks, motion in zip(people.landmarks, motions, strict=True):
+    for person_id, motion in zip(person_ids, motions, strict=True):
         motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)))
         motion = resample(motion, fps, end_s=people.end_s)
-        records.append(_record(motion, camera, landmarks.person_id))
+        records.append(_record(motion, camera, person_id))
     return records
 
 

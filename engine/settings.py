@@ -119,6 +119,14 @@ class Settings:
         return "".join(f"{key} = {value}\n" for key, value in values.items()).replace("\x7f", "\\u007f")
 
 
+NETWORK_SETTINGS = tuple(
+    item.name
+    for item in fields(Settings)
+    if item.metadata["group"] in ("video", "detection") and item.name != "threads"
+)
+"""Names of the settings that decide what the network sees; a refinement cannot change them."""
+
+
 def setting_fields() -> tuple[Field[Any], ...]:
     """The fields of Settings, each with group, help, choices and metavar in its metadata."""
     return fields(Settings)

@@ -71,7 +71,7 @@ class SmoothingConfig:
     weight_floor    weight of a frame whose confidence is 0 (filled-in poses still shape the curve a little)
     """
 
-    bandwidth_s: float = 0.075
+    bandwidth_s: float = 0.06
     strengths: RegionStrengths = RegionStrengths()
     order: int = 2
     weight_floor: float = 0.05
@@ -94,9 +94,9 @@ class SmoothingPreset(Enum):
 _PRESETS: Mapping[SmoothingPreset, SmoothingConfig] = MappingProxyType(
     {
         SmoothingPreset.OFF: SmoothingConfig(bandwidth_s=0.0),
-        SmoothingPreset.LIGHT: SmoothingConfig(bandwidth_s=0.05),
+        SmoothingPreset.LIGHT: SmoothingConfig(bandwidth_s=0.04),
         SmoothingPreset.DEFAULT: SmoothingConfig(),
-        SmoothingPreset.HEAVY: SmoothingConfig(bandwidth_s=0.13),
+        SmoothingPreset.HEAVY: SmoothingConfig(bandwidth_s=0.12),
     }
 )
 _DEFAULT = SmoothingConfig()

@@ -127,6 +127,7 @@ class VideoReader:
             codec=facts.codec,
         )
         self.warnings: list[str] = list(facts.warnings)
+        self._closed = False
         self._check_range()
 
     def __enter__(self) -> VideoReader:
@@ -138,7 +139,8 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the source; iterators already handed out end by themselves."""
+        """End the iterators already handed out, also one that is still on its way to its first frame."""
+        self._closed = True
 
     @property
     def expected_frames(self) -> int | None:
@@ -170,6 +172,8 @@ class VideoReader:
         repair = TimeRepair(1 / float(self.info.fps))
         pictures = self._source.pictures(start_s, self._warn)
         for time_s, image_rgb in repair.run((picture.time_s, picture.image_rgb) for picture in pictures):
+            if self._closed:
+                return
             if time_s < start_s - _EPSILON_S / 2:
                 continue
             if time_s >= self._end_s - _EPSILON_S:

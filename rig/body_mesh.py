@@ -19,7 +19,8 @@ _FIELDS = ("vertices", "faces", "skin_joints", "skin_weights", "face_materials",
 class BodyMesh:
     """One person's body in the rest pose of its skeleton, world axes (y up), metres.
 
-    vertices (V, 3) m; faces (F, 3 or 4) vertex indices, counter-clockwise seen from outside;
+    vertices (V, 3) m; faces (F, 3 or 4) vertex indices, counter-clockwise seen from outside, a triangle
+    among quads repeats a corner;
     skin_joints (V, K) joint indices with skin_weights (V, K), rows summing to 1;
     face_materials (F,) index into material_names; material_colors (M, 3) linear RGB 0..1.
     """

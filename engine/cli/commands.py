@@ -25,7 +25,7 @@ def _run(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     outputs: list[Path] = arguments.out
     folder = arguments.job or outputs[0].with_suffix(".mocap")
     job, people = capture(arguments.video, outputs, _settings(arguments), folder, reporter)
-    reporter.result(str(job.folder), list(job.outputs), people)
+    reporter.result(str(job.folder), list(job.files), people)
     return 0
 
 
@@ -39,7 +39,7 @@ def _refine(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
         job = open_job(folder)
         outputs = arguments.out or [Path(path) for path in job.outputs]
         job, people = refine_job(job, outputs, _settings(arguments, job.settings), reporter)
-        reporter.result(str(job.folder), list(job.outputs), people)
+        reporter.result(str(job.folder), list(job.files), people)
     return 0
 
 

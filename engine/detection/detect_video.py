@@ -72,7 +72,7 @@ def detect_video(
         landmarks.state = before.state
         total = video.expected_frames or 0
         try:
-            with closing(read_ahead(video.frames(before.frames, before.last_time_s))) as frames:
+            with closing(read_ahead(video.frames(before.frames, before.last_time_s), stop=video.close)) as frames:
                 for frame in frames:
                     people = landmarks.detect(frame.image_rgb, frame.size)
                     pending.append(FrameDetections(frame.index, frame.time_s, people))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -22,6 +22,7 @@ from .landmark_detector import DetectorOptions, DetectorState
 
 SCHEMA = 1
 _ARRAYS = ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
+_CHUNK_ARRAYS = {*_ARRAYS, "frame_indices", "times_s", "counts", "state_regions", "state_counts"}
 
 
 def detection_key(video_hash: str, reading: ReadOptions, detector: DetectorOptions, model_hash: str) -> dict[str, Any]:
@@ -47,11 +48,16 @@ class Progress:
 class DetectionStore:
     """A folder of chunks `frames_<first>.npz`, each complete or absent, and `key.json` that says what they are of.
 
-    Opening it with another key empties it. Raises OutputError when the folder cannot be written.
+    Opening it with another key empties it; without one it is only read. A chunk that is damaged, and all behind it,
+    count as absent. Raises OutputError when the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, key: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, key: dict[str, Any] | None = None) -> None:
         self.folder = Path(folder)
+        if key is not None:
+            self._claim(key)
+
+    def _claim(self, key: dict[str, Any]) -> None:
         key = json.loads(json.dumps(key))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -65,11 +71,10 @@ class DetectionStore:
     def progress(self) -> Progress:
         """How far the store is filled without a hole."""
         frames, last_time_s, state = 0, None, DetectorState()
-        for path, count in self._chunks():
-            with np.load(path) as chunk:
-                last_time_s = float(chunk["times_s"][-1])
-                state = DetectorState(chunk["state_regions"], *(int(value) for value in chunk["state_counts"]))
-            frames += count
+        for chunk in self._chunks():
+            last_time_s = float(chunk["times_s"][-1])
+            state = DetectorState(chunk["state_regions"], *(int(value) for value in chunk["state_counts"]))
+            frames += len(chunk["times_s"])
         return Progress(frames, last_time_s, state)
 
     def append(self, frames: Sequence[FrameDetections], state: DetectorState) -> None:
@@ -80,6 +85,10 @@ class DetectionStore:
         arrays = {name: np.concatenate([getattr(p, name) for p in people]).astype(np.float32) for name in _ARRAYS}
         path = self.folder / f"frames_{frames[0].index:09d}.npz"
         try:
+            # Only what stands behind a damaged chunk can be here, cut at places that the new chunks need not share.
+            for stale in self.folder.glob("frames_*.npz"):
+                if stale.name >= path.name:
+                    stale.unlink()
             with replacing(path) as temporary:
                 np.savez(
                     temporary,
@@ -95,10 +104,9 @@ class DetectionStore:
 
     def frames(self) -> Iterator[FrameDetections]:
         """All stored frames in order; one chunk is in memory at a time."""
-        for path, _ in self._chunks():
-            with np.load(path) as chunk:
-                arrays = {name: chunk[name].astype(np.float64) for name in _ARRAYS}
-                indices, times, counts = chunk["frame_indices"], chunk["times_s"], chunk["counts"]
+        for chunk in self._chunks():
+            arrays = {name: chunk[name].astype(np.float64) for name in _ARRAYS}
+            indices, times, counts = chunk["frame_indices"], chunk["times_s"], chunk["counts"]
             ends = np.cumsum(counts)
             for row, end in enumerate(ends):
                 part = slice(int(end - counts[row]), int(end))
@@ -108,38 +116,41 @@ class DetectionStore:
     def finish(self, warnings: Sequence[str]) -> None:
         """Mark the video as read to its end, with what was wrong in it."""
         try:
-            _write_json(self.folder / "finished.json", {"warnings": list(warnings)})
+            _write_json(self.folder / "finished.json", {"frames": self.progress().frames, "warnings": list(warnings)})
         except OSError as error:
             raise self._unwritable(error) from error
 
     @property
     def is_finished(self) -> bool:
-        """The whole range was detected."""
-        return _read_json(self.folder / "finished.json") is not None
+        """The whole range was detected, and all of it is still there."""
+        finished = _read_json(self.folder / "finished.json")
+        return isinstance(finished, dict) and finished.get("frames") == self.progress().frames
 
     @property
     def warnings(self) -> list[str]:
         """What was wrong in a video that was read to its end."""
         finished = _read_json(self.folder / "finished.json")
-        return list(finished["warnings"]) if finished else []
+        return [str(warning) for warning in finished.get("warnings", ())] if isinstance(finished, dict) else []
 
-    def _chunks(self) -> Iterator[tuple[Path, int]]:
-        """Chunks from the first frame on up to the first hole, with their frame counts."""
+    def _chunks(self) -> Iterator[dict[str, np.ndarray]]:
+        """The arrays of each chunk, from the first frame on up to the first one that is missing or damaged."""
         expected = 0
-        for path in sorted(self.folder.glob("frames_*.npz")):
-            match = re.fullmatch(r"frames_(\d+)", path.stem)
-            if match is None or int(match[1]) != expected:
-                return
-            try:
-                with np.load(path) as chunk:
-                    count = len(chunk["frame_indices"])
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-                return
-            yield path, count
-            expected += count
+        while (chunk := _read_chunk(self.folder / f"frames_{expected:09d}.npz")) is not None:
+            yield chunk
+            expected += len(chunk["times_s"])
 
     def _unwritable(self, error: OSError) -> OutputError:
         return OutputError(f"detections cannot be written to {self.folder}: {error.strerror or error}")
+
+
+def _read_chunk(path: Path) -> dict[str, np.ndarray] | None:
+    """All arrays of a chunk, whose checksums the archive proves; None where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            chunk = dict(archive)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    return chunk if chunk.keys() >= _CHUNK_ARRAYS and len(chunk["times_s"]) else None
 
 
 def _read_json(path: Path) -> Any:
