@@ -127,7 +127,7 @@ class VideoReader:
             codec=facts.codec,
         )
         self.warnings: list[str] = list(facts.warnings)
-        self._closed = False
+        self._closings = 0
         self._check_range()
 
     def __enter__(self) -> VideoReader:
@@ -140,7 +140,7 @@ class VideoReader:
 
     def close(self) -> None:
         """End the iterators already handed out, also one that is still on its way to its first frame."""
-        self._closed = True
+        self._closings += 1
 
     @property
     def expected_frames(self) -> int | None:
@@ -163,7 +163,7 @@ class VideoReader:
 
         after_s  `time_s` of the frame before `first_index`, s; needed to start anywhere but at 0
         """
-        options = self.options
+        options, closings = self.options, self._closings
         start_s, index = options.start_s, 0
         known = self._source.facts.times_s
         # Only sound times tell the same frame apart in the file and in a pass.
@@ -172,7 +172,7 @@ class VideoReader:
         repair = TimeRepair(1 / float(self.info.fps))
         pictures = self._source.pictures(start_s, self._warn)
         for time_s, image_rgb in repair.run((picture.time_s, picture.image_rgb) for picture in pictures):
-            if self._closed:
+            if self._closings > closings:
                 return
             if time_s < start_s - _EPSILON_S / 2:
                 continue
