@@ -145,9 +145,8 @@ def pose_person(
 ) -> tuple[PoseSequence, Motion]:
     """Lift one person's landmarks, fit one body to the clip, solve its rotations."""
     landmarks = undo_side_swaps(landmarks)
-    first_guess = body.skeleton(np.zeros(body.shape_count))
-    poses = GeometricLifter(first_guess).lift(landmarks, camera)
-    betas = fit_betas(poses, body, settings.height or None)
+    mean_body = GeometricLifter(body.skeleton(np.zeros(body.shape_count)))
+    betas = fit_betas(mean_body.lift(landmarks, camera), body, settings.height or None)
     skeleton = body.skeleton(betas)
     poses = GeometricLifter(skeleton).lift(landmarks, camera)
     return poses, solve_motion(poses, skeleton, betas, IKMode(settings.ik))

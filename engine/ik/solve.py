@@ -18,6 +18,8 @@ from .inverse_kinematics import IKMode, UpperSpine, solve_ik
 DEFAULT_FPS = Fraction(30)
 """Rate given to a motion of a single frame, which has none."""
 
+_PART_FRAMES = 1024  # frames solved at once: bounds the memory of a long clip
+
 
 def solve_motion(
     poses: PoseSequence,
@@ -41,20 +43,13 @@ def solve_motion(
     frames = len(poses)
     if frames == 0:
         raise InputError("the pose sequence has no frames, expected at least one")
-    joints = rotate(WORLD_TO_CAMERA_UPRIGHT, poses.joints)
-    leaves = WORLD_TO_CAMERA_UPRIGHT @ poses.leaf_rotmats
-    seen = np.isfinite(joints).all(axis=2)
-    # Joints are relative to the pelvis, so that its own position is known wherever any joint is.
-    anything = seen[:, 1:].any(axis=1)
-    joints[anything, 0] = np.where(seen[anything, :1], joints[anything, 0], 0.0)
-    joints *= size_ratio(joints, skeleton)[:, None, None]
-
-    solved = solve_ik(
-        skeleton.rest_joints, joints, poses.twist, mode=mode, upper_spine=upper_spine, leaf_rotmats=leaves
-    )
-    local = _hold(np.asarray(solved.local_rotmats), anything)
+    solved = [
+        _solve_part(poses, slice(start, start + _PART_FRAMES), skeleton, mode, upper_spine)
+        for start in range(0, frames, _PART_FRAMES)
+    ]
+    rotvecs, aimed, anything = (np.concatenate(parts) for parts in zip(*solved, strict=True))
+    rotvecs = _hold(rotvecs, anything)
     scores = np.nan_to_num(poses.scores, nan=0.0)
-    rotvecs = rotmat_to_rotvec(local)
     return Motion(
         fps=mean_rate(poses.times_s),
         times_s=poses.times_s,
@@ -64,8 +59,25 @@ def solve_motion(
         body_pose=rotvecs[:, 1:],
         transl=np.tile(-skeleton.rest_joints[0], (frames, 1)),
         contacts=np.zeros((frames, 4)),
-        confidence=np.where(np.asarray(solved.aimed) & anything[:, None], np.clip(scores, 0.0, 1.0), 0.0),
+        confidence=np.where(aimed & anything[:, None], np.clip(scores, 0.0, 1.0), 0.0),
     )
+
+
+def _solve_part(
+    poses: PoseSequence, part: slice, skeleton: Skeleton, mode: IKMode, upper_spine: UpperSpine
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(T, 24, 3) local rotation vectors, (T, 24) joints that were aimed, (T,) frames in which anything was seen."""
+    joints = rotate(WORLD_TO_CAMERA_UPRIGHT, poses.joints[part])
+    leaves = WORLD_TO_CAMERA_UPRIGHT @ poses.leaf_rotmats[part]
+    seen = np.isfinite(joints).all(axis=2)
+    # Joints are relative to the pelvis, so that its own position is known wherever any joint is.
+    anything = seen[:, 1:].any(axis=1)
+    joints[anything, 0] = np.where(seen[anything, :1], joints[anything, 0], 0.0)
+    joints *= size_ratio(joints, skeleton)[:, None, None]
+    solved = solve_ik(
+        skeleton.rest_joints, joints, poses.twist[part], mode=mode, upper_spine=upper_spine, leaf_rotmats=leaves
+    )
+    return rotmat_to_rotvec(np.asarray(solved.local_rotmats)), np.asarray(solved.aimed), anything
 
 
 def size_ratio(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -86,11 +98,11 @@ def mean_rate(times_s: np.ndarray) -> Fraction:
     return max(Fraction(rate).limit_denominator(1001), Fraction(1, 1001))
 
 
-def _hold(local_rotmats: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _hold(rotvecs: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Repeat the last seen frame (before the first: the first seen one) where nothing is seen."""
     if not seen.any():
-        return local_rotmats
+        return rotvecs
     source = np.where(seen, np.arange(len(seen)), -1)
     source = np.maximum.accumulate(source)
     source[source < 0] = np.flatnonzero(seen)[0]
-    return local_rotmats[source]
+    return rotvecs[source]

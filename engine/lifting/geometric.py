@@ -100,10 +100,8 @@ class GeometricLifter:
         present = confidence > 0
         twist_present = (twist_scores(scores) >= self.config.min_score) & seen[:, None]
         twist = np.where(twist_present[..., None], self._twist(rotmats), np.nan)
-        leaves = np.full_like(rotmats, np.nan)
-        for name in _LEAVES:
-            rows = present[:, JOINT[name]]
-            leaves[rows, JOINT[name]] = rotmats[rows, JOINT[name]]
+        is_leaf = np.isin(SMPL_JOINT_NAMES, _LEAVES)
+        rotmats[~(present & is_leaf)] = np.nan
         relative = joints - joints[:, :1]
         return PoseSequence(
             person_id=landmarks.person_id,
@@ -112,7 +110,7 @@ class GeometricLifter:
             twist=twist,
             keypoints_2d=np.where(present[..., None], keypoints, np.nan),
             scores=confidence,
-            leaf_rotmats=leaves,
+            leaf_rotmats=rotmats,
         )
 
     def _face_points(self, landmarks: LandmarkSequence, camera: Camera, seen: np.ndarray) -> np.ndarray:
