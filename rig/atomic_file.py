@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 
 @contextmanager
@@ -16,12 +20,26 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> with replacing("dance.fbx") as temporary:
     ...     write_fbx(temporary)
 
-    Raises OSError of the folder when it cannot be written.
+    Raises OSError, naming the target, when it cannot be written.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
         yield temporary
         os.replace(temporary, target)
+    except OSError as error:
+        # Writing to an open file fails without a name; nobody knows the temporary one.
+        if error.filename in (None, str(temporary), temporary):
+            error.filename, error.filename2 = str(target), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
+    """Write a compressed npz without pickled objects, whole or not at all. Raises OSError naming `path`."""
+    # An archive that breaks off on a full disk complains once more when it is forgotten: make it in memory.
+    archive = io.BytesIO()
+    np.savez_compressed(archive, **arrays)
+    with replacing(path) as temporary:
+        temporary.write_bytes(archive.getbuffer())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .atomic_file import replacing
+from .atomic_file import save_arrays
 from .errors import RigError
 from .validation import check_array
 
@@ -54,8 +54,7 @@ class BodyMesh:
 def save_body_mesh(path: str | os.PathLike[str], mesh: BodyMesh) -> None:
     """Write the mesh as an npz of plain arrays, moved into place when complete."""
     arrays = {name: np.asarray(getattr(mesh, name)) for name in _FIELDS}
-    with replacing(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    save_arrays(path, arrays)
 
 
 def load_body_mesh(path: str | os.PathLike[str]) -> BodyMesh:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .atomic_file import replacing
+from .atomic_file import save_arrays
 from .errors import RigError
 from .motion import Motion
 from .skeleton import Skeleton
@@ -77,8 +77,7 @@ def save_motion(path: str | os.PathLike[str], record: MotionRecord) -> None:
         "person_id": np.int64(record.person_id),
         "provenance": np.array(json.dumps(record.provenance, ensure_ascii=False, sort_keys=True)),
     }
-    with replacing(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    save_arrays(path, arrays)
 
 
 def load_motion(path: str | os.PathLike[str]) -> MotionRecord:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rig.atomic_file import replacing
+from rig.atomic_file import replacing, save_arrays
 
 from ..errors import OutputError
 from ..video import ReadOptions
@@ -89,16 +89,17 @@ class DetectionStore:
             for stale in self.folder.glob("frames_*.npz"):
                 if stale.name >= path.name:
                     stale.unlink()
-            with replacing(path) as temporary:
-                np.savez(
-                    temporary,
-                    frame_indices=np.array([frame.index for frame in frames], dtype=np.int64),
-                    times_s=np.array([frame.time_s for frame in frames], dtype=np.float64),
-                    counts=np.array([len(p) for p in people], dtype=np.int64),
-                    state_regions=state.regions,
-                    state_counts=np.array([state.pictures, state.searches, state.alert], dtype=np.int64),
+            save_arrays(
+                path,
+                {
+                    "frame_indices": np.array([frame.index for frame in frames], dtype=np.int64),
+                    "times_s": np.array([frame.time_s for frame in frames], dtype=np.float64),
+                    "counts": np.array([len(p) for p in people], dtype=np.int64),
+                    "state_regions": state.regions,
+                    "state_counts": np.array([state.pictures, state.searches, state.alert], dtype=np.int64),
                     **arrays,
-                )
+                },
+            )
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -121,7 +121,7 @@ def export_with_blender(
             }
             request_file = Path(folder) / "request.json"
             request_file.write_text(json.dumps(request), encoding="utf-8")
-            reason = _run(command, request_file)
+            reason = _run(command, request_file) or _unfinished(temporaries)
             if reason:
                 for temporary, output in zip(temporaries, outputs, strict=True):
                     reason = reason.replace(str(temporary), str(output)).replace(temporary.name, output.name)
@@ -173,3 +173,25 @@ def _run(command: BlenderCommand, request_file: Path) -> str:
     lines = process.stderr.decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "no message")
     return f"it ended with status {process.returncode}: {last}"
+
+
+def _unfinished(files: Sequence[Path]) -> str:
+    """Which of the files Blender left out or broke off without saying so, and how; empty when all are whole."""
+    for file in files:
+        if not file.is_file():
+            return f"it ended without writing {file.name} and without saying why"
+        if file.suffix.lower() == ".usdc" and not _is_whole_usd(file):
+            return f"{file.name} breaks off; is the disk full?"
+    return ""
+
+
+def _is_whole_usd(file: Path) -> bool:
+    """Whether the table of contents of a USD crate, written last, lies inside the file.
+
+    Its place is the 64-bit number at byte 16, after the name "PXR-USDC" and eight bytes of version (OpenUSD,
+    pxr/usd/usd/crateFile.h, _BootStrap).
+    """
+    with open(file, "rb") as stream:
+        head = stream.read(24)
+    place = int.from_bytes(head[16:24], "little")
+    return head[:8] == b"PXR-USDC" and len(head) <= place < file.stat().st_size
