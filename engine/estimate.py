@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from rig.timing import parse_rate
@@ -14,7 +15,7 @@ from .detection.landmark_detector import DetectorOptions
 from .detection.pose_networks import Device
 from .detection.selection import PersonSelection
 from .detection.store import DetectionStore
-from .errors import InputError
+from .errors import InputError, RigError
 from .job import Clip, Job, find_job
 from .poses import LandmarkSequence
 from .progress import Reporter
@@ -29,9 +30,27 @@ def read_options(settings: Settings) -> ReadOptions:
         end_s=settings.end or None,
         slow_motion=settings.slow_motion,
         rotation_deg=None if settings.rotation == "auto" else int(settings.rotation),
-        sequence_fps=parse_rate(settings.sequence_rate),
+        sequence_fps=_rate("sequence_rate", settings.sequence_rate),
         threads=settings.threads,
     )
+
+
+def output_rate(settings: Settings, clip: Clip) -> Fraction:
+    """Frames a second of the animation that the settings ask for."""
+    return clip.fps if settings.fps == "video" else _rate("fps", settings.fps)
+
+
+def chosen_people(settings: Settings) -> PersonSelection:
+    """Whom the settings ask for, at a time on life's clock, on which tracks run, where they name one."""
+    selection = PersonSelection.parse("all" if settings.all_people else settings.person)
+    return replace(selection, time_s=selection.time_s / settings.slow_motion)
+
+
+def _rate(name: str, value: str) -> Fraction:
+    try:
+        return parse_rate(value)
+    except RigError as error:
+        raise InputError(f"setting {name}: {error}") from error
 
 
 def detector_options(settings: Settings) -> DetectorOptions:
@@ -42,7 +61,7 @@ def detector_options(settings: Settings) -> DetectorOptions:
 
 
 def open_clip(video: str, settings: Settings, folder: Path) -> Job:
-    """The job for this video and these settings in `folder`. Raises InputError when the video cannot be read."""
+    """The job for this video and these settings in `folder`. Raises InputError when one of them cannot be used."""
     is_camera = video.startswith("webcam:") or video.isdigit()
     options = read_options(settings)
     with VideoReader(video, options) as reader:
@@ -54,6 +73,9 @@ def open_clip(video: str, settings: Settings, folder: Path) -> Job:
             is_variable_rate=info.is_variable_rate,
             end_s=min(options.end_s or float("inf"), end_s) / options.slow_motion,
         )
+    # What could only fail after the long work fails here.
+    output_rate(settings, clip)
+    chosen_people(settings)
     earlier = find_job(folder)
     job = Job(
         folder=folder,
@@ -111,10 +133,7 @@ def read_people(job: Job) -> SeenPeople:
             f"job {job.folder} holds the detections of only {store.progress().frames} frames of {job.video}, expected "
             "all; the same `mocap run` as before completes them"
         )
-    selection = PersonSelection.parse("all" if settings.all_people else settings.person)
-    # The user points at a time of the video as it plays; tracks run on life's clock.
-    selection = replace(selection, time_s=selection.time_s / settings.slow_motion)
-    landmarks = landmark_sequences(store, selection)
+    landmarks = landmark_sequences(store, chosen_people(settings))
     last_s = float(landmarks[0].times_s[-1])
     frame_s = float(1 / job.clip.fps)
     end_s = job.clip.end_s

@@ -19,7 +19,6 @@ from rig.body_mesh import BodyMesh, save_body_mesh
 from rig.motion import Motion
 from rig.motion_file import MotionRecord, save_motion
 from rig.resample import resample
-from rig.timing import parse_rate
 
 from . import __version__
 from .body.fit import fit_betas
@@ -29,7 +28,7 @@ from .camera import Camera
 from .contacts import detect_contacts
 from .detection.detections import FrameDetections
 from .errors import InputError
-from .estimate import SeenPeople, estimate_people, open_clip, read_people
+from .estimate import SeenPeople, estimate_people, open_clip, output_rate, read_people
 from .floor import settle_on_floor
 from .foot_lock import FootLockConfig, FootLockMode, lock_feet
 from .gaps import GapConfig, GapPolicy, fill_gaps
@@ -56,14 +55,15 @@ def capture(
     stays in `folder`, and the same call goes on from there.
     """
     check_outputs(outputs)
+    body = load_body(settings)
     earlier = find_job(folder)
     job = open_clip(video, settings, folder)
     with logged(job.log_path, f"capture of {job.video}", settings, reporter) as log:
         if earlier is not None and earlier.video_hash != job.video_hash:
             log.warning(f"job {folder} held another video, {earlier.video}; it is replaced")
             job.remove_results()
-        estimate_people(job, log, _live_poses(job, log))
-        return _finish(job, outputs, log)
+        estimate_people(job, log, _live_poses(job, body, log))
+        return _finish(job, outputs, body, log)
 
 
 def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: Reporter) -> tuple[Job, list[int]]:
@@ -80,13 +80,12 @@ def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: 
             )
     job = replace(job, settings=settings, finished=False)
     with logged(job.log_path, "refinement", settings, reporter) as log:
-        return _finish(job, outputs, log)
+        return _finish(job, outputs, load_body(settings), log)
 
 
-def _finish(job: Job, outputs: Sequence[Path], reporter: Reporter) -> tuple[Job, list[int]]:
+def _finish(job: Job, outputs: Sequence[Path], body: BodyModel, reporter: Reporter) -> tuple[Job, list[int]]:
     settings = job.settings
     people = read_people(job)
-    body = load_body(settings)
     camera = Camera.from_fov(job.clip.image_size, settings.fov)
     records = reconstruct(people, camera, body, settings, reporter)
     records = [replace(record, provenance=_provenance(job, body, settings)) for record in records]
@@ -131,7 +130,7 @@ def reconstruct(
         person_ids.append(landmarks.person_id)
         reporter.progress("solve", 4 * number + 4, stages)
     motions, camera = settle_on_floor(motions, camera)
-    fps = people.clip.fps if settings.fps == "video" else parse_rate(settings.fps)
+    fps = output_rate(settings, people.clip)
     records = []
     for person_id, motion in zip(person_ids, motions, strict=True):
         motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)))
@@ -152,13 +151,13 @@ def pose_person(
     return poses, solve_motion(poses, skeleton, betas, IKMode(settings.ik))
 
 
-def _live_poses(job: Job, reporter: Reporter) -> Callable[[FrameDetections], None]:
+def _live_poses(job: Job, body: BodyModel, reporter: Reporter) -> Callable[[FrameDetections], None]:
     """What to do with each frame's detections while the detector runs."""
     if not reporter.wants_poses:
         return lambda frame: None
     from .live import LivePoses
 
-    live = LivePoses(load_body(job.settings), job.clip.image_size, job.settings)
+    live = LivePoses(body, job.clip.image_size, job.settings)
 
     def show(frame: FrameDetections) -> None:
         pose = live.update(frame.index, frame.time_s, frame.people)

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from .detection.native_log import without_native_chatter
 from .errors import InputError
 from .picture_orientation import Orientation
 from .picture_source import Picture, SourceFacts, Warn
@@ -21,7 +22,8 @@ class Webcam:
         import cv2
 
         self._turn = turn
-        self._capture = cv2.VideoCapture(number)
+        with without_native_chatter():
+            self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             raise InputError(f"camera {number} cannot be opened: it does not exist or another program uses it")
         size = (

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _CHATTER = re.compile(
-    rb"^([IW]\d{4} |[IW]0000 |INFO: |WARNING: (All log messages|Logging before)|\s*$|libEGL|MESA)", re.IGNORECASE
+    rb"^([IW]\d{4} |INFO: |WARNING: (All log messages|Logging before)|\[ ?(WARN|ERROR|INFO):\d|\s*$|libEGL|MESA)",
+    re.IGNORECASE,
 )
 
 
