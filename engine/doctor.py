@@ -61,18 +61,16 @@ _PACKAGES = (
     _Package("av", (14,), f'{_INSTALL} "av>=14"'),
     _Package("mediapipe", (0, 10, 21), f"{_INSTALL} mediapipe==0.10.21"),
     _Package("array-api-compat", (1, 9), f'{_INSTALL} "array-api-compat>=1.9"'),
-    _Package("torch", (2, 2), f'{_INSTALL} "torch>=2.2"', needed_for="your own SMPL file and the image networks"),
-    _Package("smplx", (0, 1, 28), f'{_INSTALL} "smplx>=0.1.28"', needed_for="your own SMPL file"),
-    _Package("onnxruntime", (1, 17), f'{_INSTALL} "onnxruntime>=1.17"', needed_for="networks exported to ONNX"),
+    _Package("torch", (2, 2), f'{_INSTALL} "torch>=2.2"', needed_for="inverse kinematics on tensors, and smplx"),
+    _Package("smplx", (0, 1, 28), f'{_INSTALL} "smplx>=0.1.28"', needed_for="an SMPL file as a torch layer"),
 )
 
 _PROBES = {
     "mediapipe": "from mediapipe.tasks.python import vision; print('loads')",
     "bpy": "import bpy, os; print(bpy.app.version_string, flush=True); os._exit(0)",
     "torch": "import torch as t; print(t.cuda.get_device_name(0) if t.cuda.is_available() else '')",
-    "onnxruntime": "import onnxruntime as o; print(', '.join(o.get_available_providers()))",
 }
-"""Packages with compiled parts that are tried in a Python of their own: what fails there cannot take this one down."""
+"""Packages with compiled parts, tried in a Python of their own: what fails there cannot take this one down."""
 
 
 def diagnose() -> list[Finding]:
@@ -88,7 +86,7 @@ def diagnose() -> list[Finding]:
     findings = [_python(), *map(_package, _PACKAGES), *_opencv(), _codecs()]
     results = {name: _finish(process) for name, process in probes.items()}
     findings += [_detector_loads(results.get("mediapipe")), _detector_models(), _body(), _blender(results, program)]
-    findings += [_gpu(results), *_onnx_providers(results.get("onnxruntime")), _cache(), _disk()]
+    findings += [_gpu(results), _cache(), _disk()]
     return findings
 
 
@@ -232,15 +230,6 @@ def _gpu(results: dict[str, _Result]) -> Finding:
     why = "its build has no CUDA" if torch.ok else f"it does not load: {torch.complaint}"
     fix = f"{_INSTALL} --force-reinstall torch"
     return Finding("GPU", Status.WARNING, f"{cards}; torch does not use it: {why}", fix)
-
-
-def _onnx_providers(result: _Result | None) -> list[Finding]:
-    if result is None:
-        return []
-    if result.ok:
-        return [Finding("ONNX providers", Status.OK, result.text)]
-    fix = f"{_INSTALL} --force-reinstall onnxruntime"
-    return [Finding("ONNX providers", Status.WARNING, f"onnxruntime does not load: {result.complaint}", fix)]
 
 
 def _cache() -> Finding:
