@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 
 @contextmanager
@@ -34,12 +30,3 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
-    """Write a compressed npz without pickled objects, whole or not at all. Raises OSError naming `path`."""
-    # An archive that breaks off on a full disk complains once more when it is forgotten: make it in memory.
-    archive = io.BytesIO()
-    np.savez_compressed(archive, **arrays)
-    with replacing(path) as temporary:
-        temporary.write_bytes(archive.getbuffer())

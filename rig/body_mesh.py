@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .atomic_file import save_arrays
+from .array_file import save_arrays
 from .errors import RigError
 from .validation import check_array
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .atomic_file import save_arrays
+from .array_file import save_arrays
 from .errors import RigError
 from .motion import Motion
 from .skeleton import Skeleton

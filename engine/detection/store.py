@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from rig.atomic_file import replacing, save_arrays
+from rig.array_file import save_arrays
+from rig.atomic_file import replacing
 
 from ..errors import OutputError
 from ..video import ReadOptions
