@@ -18,27 +18,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .reporters import make_reporter
 
     reporter = make_reporter(getattr(arguments, "progress", "auto"), getattr(arguments, "progress_poses", False))
-    with interruptible():
-        try:
+    try:
+        with interruptible():
             from . import commands
 
             return int(commands.COMMANDS[arguments.command](arguments, reporter))
-        except BrokenPipeError:
-            # Nobody listens any more: neither to this nor to what the interpreter would say about it on its way out.
-            sys.stderr.close()
-            return EngineError.exit_code
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-            message = "interrupted; the job keeps what was finished, the same command goes on from there"
-        except (EngineError, RigError) as error:
-            code, message = getattr(error, "exit_code", EngineError.exit_code), str(error)
-        except MemoryError:
-            code = EngineError.exit_code
-            message = "the machine has too little free memory for this video; close programs or trim the range"
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            code = OutputError.exit_code
-            message = f"{where}{error.strerror or error}; what was finished before is kept in the job folder"
-        with contextlib.suppress(BrokenPipeError):
-            reporter.failed(message, code)
-        return code
+    except BrokenPipeError:
+        # Nobody listens any more: neither to this nor to what the interpreter would say about it on its way out.
+        sys.stderr.close()
+        return EngineError.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+        message = "interrupted; the job keeps what was finished, the same command goes on from there"
+    except (EngineError, RigError) as error:
+        code, message = getattr(error, "exit_code", EngineError.exit_code), str(error)
+    except MemoryError:
+        code = EngineError.exit_code
+        message = "the machine has too little free memory for this video; close programs or trim the range"
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        code = OutputError.exit_code
+        message = f"{where}{error.strerror or error}; what was finished before is kept in the job folder"
+    with contextlib.suppress(BrokenPipeError):
+        reporter.failed(message, code)
+    return code

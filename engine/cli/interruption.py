@@ -46,6 +46,11 @@ def interruptible() -> Iterator[None]:
                 signal.signal(number, interrupt)
     try:
         yield
+    except Exception:
+        # Native modules that are interrupted while they load report that as a failure of their own.
+        if first_s is not None:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         for number, handler in before.items() if first_s is None else ():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
