@@ -1,0 +1,98 @@
+"""Live poses: causal, steady, quick, and silent where a picture shows too little."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import numpy as np
+import pytest
+from sample_pieces import sample_video
+
+from engine.body.open_body import load_open_body
+from engine.detection.detections import Detections, FrameDetections
+from engine.detection.landmark_detector import LandmarkDetector
+from engine.live import LivePoses
+from engine.settings import Settings
+from engine.video import ReadOptions, VideoReader
+from rig.rotations import quat_multiply
+
+
+@cache
+def seen() -> tuple[tuple[int, int], list[FrameDetections]]:
+    """Picture size and detections of the sample's second second."""
+    with VideoReader(sample_video(), ReadOptions(start_s=1.0, end_s=2.0)) as video, LandmarkDetector() as detector:
+        found = [FrameDetections(f.index, f.time_s, detector.detect(f.image_rgb, f.size)) for f in video]
+        return video.info.size, found
+
+
+def poses(frames: list[FrameDetections]) -> list[dict]:
+    live = LivePoses(load_open_body(), seen()[0], Settings())
+    found = [live.update(frame.index, frame.time_s, frame.people) for frame in frames]
+    return [pose for pose in found if pose is not None]
+
+
+def with_landmarks(people: Detections, **changes: np.ndarray) -> Detections:
+    names = ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
+    return Detections(**{name: changes.get(name, getattr(people, name)) for name in names})
+
+
+def turns_deg(found: list[dict]) -> np.ndarray:
+    """(T - 1, 24) how far each joint turns from one pose to the next."""
+    quats = np.array([pose["rotations_wxyz"] for pose in found])
+    step = quat_multiply(quats[:-1] * [1, -1, -1, -1], quats[1:])
+    return np.degrees(2 * np.arccos(np.clip(np.abs(step[..., 0]), 0, 1)))
+
+
+def test_a_pose_does_not_depend_on_what_comes_later() -> None:
+    frames = seen()[1]
+    assert poses(frames)[:10] == poses(frames[:10])
+
+
+def test_noise_of_the_detector_is_steadied() -> None:
+    rng = np.random.default_rng(0)
+    first = seen()[1][0]
+    shaken = [
+        FrameDetections(
+            k,
+            k / 30,
+            with_landmarks(
+                first.people,
+                landmarks_2d=first.people.landmarks_2d + rng.normal(scale=1.5, size=first.people.landmarks_2d.shape),
+                landmarks_3d=first.people.landmarks_3d + rng.normal(scale=0.01, size=first.people.landmarks_3d.shape),
+            ),
+        )
+        for k in range(60)
+    ]
+    raw = [poses([frame])[0] for frame in shaken]
+    live = poses(shaken)
+    assert turns_deg(live)[15:].mean() < 0.6 * turns_deg(raw)[15:].mean()
+    step = [np.linalg.norm(np.diff([pose["transl"] for pose in found], axis=0), axis=-1) for found in (live, raw)]
+    assert step[0][15:].mean() < 0.6 * step[1][15:].mean()
+
+
+def test_a_picture_with_too_little_of_the_body_is_passed_over() -> None:
+    frames = list(seen()[1][:6])
+    people = frames[2].people
+    frames[2] = FrameDetections(2, frames[2].time_s, with_landmarks(people, landmark_scores=0 * people.landmark_scores))
+    frames[4] = FrameDetections(4, frames[4].time_s, people.take(np.array([], dtype=np.int64)))
+    assert [pose["frame"] for pose in poses(frames)] == [frames[k].index for k in (0, 1, 3, 5)]
+
+
+def test_only_the_first_pose_carries_the_rest_joints() -> None:
+    found = poses(seen()[1])
+    assert np.shape(found[0]["rest_joints"]) == (24, 3)
+    assert not any("rest_joints" in pose for pose in found[1:])
+    lengths = np.linalg.norm(np.array([pose["rotations_wxyz"] for pose in found]), axis=-1)
+    assert lengths == pytest.approx(np.ones(lengths.shape), abs=1e-4)
+
+
+def test_a_frame_takes_less_than_a_hundredth_of_a_second() -> None:
+    live = LivePoses(load_open_body(), seen()[0], Settings())
+    spent = []
+    for frame in seen()[1]:
+        start = time.perf_counter()
+        live.update(frame.index, frame.time_s, frame.people)
+        spent.append(time.perf_counter() - start)
+    # The median of a second's frames: other processes of the machine may take their turn in a few.
+    assert np.median(spent) < 0.010
