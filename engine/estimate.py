@@ -62,7 +62,7 @@ def detector_options(settings: Settings) -> DetectorOptions:
 
 def open_clip(video: str, settings: Settings, folder: Path) -> Job:
     """The job for this video and these settings in `folder`. Raises InputError when one of them cannot be used."""
-    is_camera = video.startswith("webcam:") or video.isdigit()
+    is_camera = video.startswith("webcam:")
     options = read_options(settings)
     with VideoReader(video, options) as reader:
         info = reader.info

@@ -56,7 +56,7 @@ def undo_side_swaps(landmarks: LandmarkSequence, config: SwapConfig = _DEFAULT) 
     for values in (points_2d, points_3d, scores):
         values[swapped] = values[swapped][:, _MIRROR]
     scores[swapped] *= config.trust
-    scores[np.ix_(swapped, _FACE)] = 0.0
+    scores[np.ix_(np.flatnonzero(swapped), np.array(_FACE))] = 0.0
     return replace(landmarks, landmarks_2d=points_2d, landmarks_3d=points_3d, scores=scores)
 
 

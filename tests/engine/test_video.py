@@ -11,9 +11,9 @@ import pytest
 from video_samples import numbered_picture, read_number, write_clip, write_images, write_sound_only
 
 from engine.errors import InputError
-from engine.picture_orientation import orientation_from_clockwise
 from engine.video import Frame, ReadOptions, VideoReader, hash_video, probe
-from engine.video_time import TimeRepair, report_rate
+from engine.video.frame_times import TimeRepair, report_rate
+from engine.video.orientation import orientation_from_clockwise
 from rig.timing import parse_rate
 
 

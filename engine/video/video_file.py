@@ -12,10 +12,10 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
-from .errors import InputError
-from .picture_orientation import Orientation, orientation_from_matrix
+from ..errors import InputError
+from .frame_times import report_rate
+from .orientation import Orientation, orientation_from_matrix
 from .picture_source import EPSILON_S, Picture, SourceFacts, Warn, fitted
-from .video_time import report_rate
 
 
 class VideoFile:

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from .detection.native_log import without_native_chatter
-from .errors import InputError
-from .picture_orientation import Orientation
+from ..errors import InputError
+from ..detection.native_log import without_native_chatter
+from .frame_times import RateReport
+from .orientation import Orientation
 from .picture_source import Picture, SourceFacts, Warn
-from .video_time import RateReport
 
 
 class Webcam:

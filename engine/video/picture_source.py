@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .video_time import RateReport
+from .frame_times import RateReport
 
 Warn = Callable[[str], None]
 

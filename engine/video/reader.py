@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import InputError
-from .video_time import TimeRepair
+from ..errors import InputError
+from .frame_times import TimeRepair
 
 if TYPE_CHECKING:
     from .picture_source import PictureSource
@@ -101,7 +101,7 @@ class VideoReader:
     """
 
     def __init__(self, source: Source, options: ReadOptions | None = None) -> None:
-        from .video_source import open_source
+        from .open_source import open_source
 
         self.options = options or ReadOptions()
         self._check_options()

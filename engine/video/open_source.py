@@ -7,9 +7,9 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
 from .image_sequence import ImageSequence, sequence_files
-from .picture_orientation import Orientation, orientation_from_clockwise
+from .orientation import Orientation, orientation_from_clockwise
 from .picture_source import PictureSource
 from .video_file import VideoFile
 from .webcam import Webcam

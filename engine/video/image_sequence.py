@@ -12,10 +12,10 @@ from typing import Any
 import av
 import numpy as np
 
-from .errors import InputError
-from .picture_orientation import Orientation
+from ..errors import InputError
+from .frame_times import report_rate
+from .orientation import Orientation
 from .picture_source import EPSILON_S, Picture, SourceFacts, Warn, fitted
-from .video_time import report_rate
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".exr", ".tga"})
 
