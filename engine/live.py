@@ -13,11 +13,15 @@ from .camera import Camera
 from .detection.detections import Detections
 from .errors import InputError
 from .ik.solve import IKMode, solve_motion
-from .lifting import GeometricLifter
+from .lifting import GeometricLifter, LiftingConfig
+from .lifting.placement import PlacementConfig
 from .live_filter import LivePoseFilter
 from .poses import LandmarkSequence
 from .root import fit_root
 from .settings import Settings
+
+_QUICK = LiftingConfig(placement=PlacementConfig(iterations=3))
+"""Placing stops early: what is left to gain is smaller than the tremor of a single picture."""
 
 
 class LivePoses:
@@ -30,7 +34,7 @@ class LivePoses:
     def __init__(self, body: BodyModel, image_size: tuple[int, int], settings: Settings) -> None:
         self._camera = Camera.from_fov(image_size, settings.fov)
         self._skeleton = body.skeleton(np.zeros(body.shape_count))
-        self._lifter = GeometricLifter(self._skeleton)
+        self._lifter = GeometricLifter(self._skeleton, _QUICK)
         self._mode = IKMode(settings.ik)
         self._filter = LivePoseFilter()
         self._box: np.ndarray | None = None
