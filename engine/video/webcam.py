@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import InputError
 from ..detection.native_log import without_native_chatter
+from ..errors import InputError
 from .frame_times import RateReport
 from .orientation import Orientation
 from .picture_source import Picture, SourceFacts, Warn
