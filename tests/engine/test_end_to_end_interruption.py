@@ -24,6 +24,14 @@ def run_arguments(folder: Path, *formats: str) -> list[object]:
     return ["run", sample_video(), "--end", "1.2", *(f"--out={folder / f'x.{suffix}'}" for suffix in formats)]
 
 
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class Running:
     """A `mocap` command under way."""
 
@@ -57,9 +65,10 @@ class Running:
         last = json.loads(out.splitlines()[-1])
         assert (last["event"], last["exit_code"]) == ("error", 130)
         assert "interrupted" in last["message"]
-        with pytest.raises(ProcessLookupError):
-            # Nobody is left of the processes it started.
-            os.killpg(self.process.pid, 0)
+        # Nobody stays of the processes it started; a library's own, asked for a moment while it loads, may still end.
+        while group_exists(self.process.pid):
+            assert time.monotonic() - begin < STOP_S
+            time.sleep(0.02)
 
 
 def assert_nothing_half_written(folder: Path) -> None:
