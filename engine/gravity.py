@@ -19,6 +19,8 @@ class GravityConfig:
     """Evidence for the direction of gravity and how far each piece is trusted.
 
     height_sigma_m             spread of standing foot points about the floor, m
+    lowest_sigma_m             a foot point this far above its person's lowest one may still stand: legs reach too near
+                               or too far, and so too low or too high, m
     depth_noise                error of a person's distance as a part of it; its share of the feet's spread is ignored
     evidence_limit             most independent footholds that count: frames of one clip are not independent
     roll_sigma_deg             how level cameras are held, sideways, degrees
@@ -31,6 +33,7 @@ class GravityConfig:
     """
 
     height_sigma_m: float = 0.04
+    lowest_sigma_m: float = 0.2
     depth_noise: float = 0.04
     evidence_limit: float = 10.0
     roll_sigma_deg: float = 4.0
@@ -60,7 +63,7 @@ def find_up(
 
         sum_i rho((n . p_i - d) / height_sigma) + |n - u|^2 / body_sigma^2 + roll^2 / roll_sigma^2 + pitch^2 / ...
 
-    over foot points p_i that are slow and lowest of their person, with u the axis of standing bodies: where nobody
+    over foot points p_i that are slow and low of their person, with u the axis of standing bodies: where nobody
     travels, so that the feet say nothing about the slope along the view, the bodies and the level camera decide.
     """
     body, seconds = _standing_axis(motions, config)
@@ -197,13 +200,17 @@ def _foot_cost(feet: Sequence[StandingFeet], normal: np.ndarray, config: Gravity
     cost, total = 0.0, 0.0
     for person in feet:
         heights = person.points @ normal
-        lowest = heights.argmin(axis=1)[:, None]
-        height = np.take_along_axis(heights, lowest, axis=1)[:, 0]
-        weight = np.take_along_axis(person.weights, lowest, axis=1)[:, 0]
-        residual2 = ((height - weighted_quantile(height, weight, 0.5)) / config.height_sigma_m) ** 2
-        cost += float(weight @ (residual2 / (1.0 + residual2)))
-        total += float(weight.sum())
+        weights = _standing_weights(person, heights, config)
+        residual2 = ((heights - weighted_quantile(heights, weights, 0.5)) / config.height_sigma_m) ** 2
+        cost += float((weights * residual2 / (1.0 + residual2)).sum())
+        total += float(weights.sum())
     return cost * config.evidence_limit / max(total, 1e-9)
+
+
+def _standing_weights(person: StandingFeet, heights: np.ndarray, config: GravityConfig) -> np.ndarray:
+    """(T, 4) weights of foot points at these heights (T, 4), m: less, the higher above the frame's lowest."""
+    above = heights - heights.min(axis=1, keepdims=True)
+    return person.weights * np.exp(-0.5 * (above / config.lowest_sigma_m) ** 2)
 
 
 def _foot_scatter(
@@ -217,8 +224,7 @@ def _foot_scatter(
     scatter, noise, total = np.zeros((3, 3)), np.zeros((3, 3)), 0.0
     for person in feet:
         heights = person.points @ normal
-        lowest = heights.min(axis=1, keepdims=True)
-        weights = person.weights * np.exp(-0.5 * ((heights - lowest) / config.height_sigma_m) ** 2)
+        weights = _standing_weights(person, heights, config)
         level = weighted_quantile(heights, weights, 0.5)
         weights = (weights / (1.0 + ((heights - level) / sigma_m) ** 2) ** 2).ravel()
         flat = person.points.reshape(-1, 3)
