@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_transform, transform
+from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_inverse, rigid_transform, transform
 from rig.validation import check_array
 
 from .errors import InputError
@@ -50,6 +50,11 @@ class Camera:
         y = (points[..., 1] - k[1, 2]) / k[1, 1]
         x = (points[..., 0] - k[0, 2] - k[0, 1] * y) / k[0, 0]
         return np.stack([x, y], axis=-1)
+
+    def sight(self, points_world: np.ndarray) -> np.ndarray:
+        """(..., 3) unit vectors, world axes, from the camera to world points (..., 3)."""
+        way = np.asarray(points_world, dtype=np.float64) - rigid_inverse(self.world_to_camera)[:3, 3]
+        return way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
 
     def project(self, points_world: np.ndarray) -> np.ndarray:
         """(..., 3) world points, m, to (..., 2) px; NaN for points not in front of the camera."""

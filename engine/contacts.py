@@ -21,6 +21,8 @@ class ContactConfig:
                                width of that transition
     depth_m                    a point farther below that ground is no contact either: the floor is wrong there
     speed_m_s, speed_width_m_s the same for speed
+    still_speed_m_s            the same for a point that is still in the picture: it may only seem to move along its
+                               line of sight
     flat_height_m              toes up to this high count as down while their heel stands and they are slower than
     flat_speed_m_s             this: a foot seen tilted, not a step
     speed_window_s             standard deviation of the window speed is measured over, s
@@ -37,6 +39,7 @@ class ContactConfig:
     depth_m: float = 0.2
     speed_m_s: float = 0.65
     speed_width_m_s: float = 0.15
+    still_speed_m_s: float = 0.8
     flat_height_m: float = 0.15
     flat_speed_m_s: float = 0.4
     speed_window_s: float = 0.05
@@ -56,6 +59,8 @@ _JUST_NO = float(np.nextafter(0.5, 0.0))
 def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
     """The motion with `contacts` (T, 4): how surely each heel and big toe stands on the floor (y = 0).
 
+    The motion's own `contacts` say how surely the picture shows each point standing (`mark_still_feet`; 0 says
+    nothing): that is evidence for standing even where the foot seems to float or to move along the line of sight.
     A value of at least 0.5 is contact, after hysteresis and minimum durations; the rest of the value is the raw
     probability from height and speed. A foot seen with less than `min_confidence` has no contact: a guessed foot
     must not hold the body.
@@ -64,28 +69,44 @@ def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
     points = foot_points(motion)
     height_m = points[..., 1] - ground_height_m(motion.times_s, points[..., 1].min(axis=1), config)[:, None]
     speed_m_s = point_speeds_m_s(motion.times_s, points, config.speed_window_s)
-    low = _sigmoid((config.height_m - height_m) / config.height_width_m)
-    low *= _sigmoid((height_m + config.depth_m) / config.height_width_m)
-    slow = _sigmoid((config.speed_m_s - speed_m_s) / config.speed_width_m_s)
+    height_m = height_m - _seeming_height_m(motion, height_m)
+    low = sigmoid((config.height_m - height_m) / config.height_width_m)
+    low *= sigmoid((height_m + config.depth_m) / config.height_width_m)
+    slow = sigmoid((config.speed_m_s - speed_m_s) / config.speed_width_m_s)
+    hardly = sigmoid((config.still_speed_m_s - speed_m_s) / config.speed_width_m_s)
+    slow = np.maximum(slow, hardly * motion.contacts)
     probability = low * slow
     # Nobody rests on a heel with the toes up for long: a quiet foot whose heel stands, stands flat.
     toes, heels = [1, 3], [0, 2]
-    near = _sigmoid((config.flat_height_m - height_m[:, toes]) / config.height_width_m)
-    quiet = _sigmoid((config.flat_speed_m_s - speed_m_s[:, toes]) / config.speed_width_m_s)
+    near = sigmoid((config.flat_height_m - height_m[:, toes]) / config.height_width_m)
+    quiet = sigmoid((config.flat_speed_m_s - speed_m_s[:, toes]) / config.speed_width_m_s)
     probability[:, toes] = np.maximum(probability[:, toes], probability[:, heels] * near * quiet)
+    # A heel that the picture shows on the floor is there, however the foot was thought to be tilted.
+    probability[:, heels] = np.maximum(probability[:, heels], probability[:, toes] * motion.contacts[:, heels])
     contacts = np.empty_like(probability)
     for column in range(probability.shape[1]):
         state = _held(motion.times_s, probability[:, column], config)
         value = probability[:, column]
         contacts[:, column] = np.where(state, np.maximum(value, 0.5), np.minimum(value, _JUST_NO))
-    owners = [motion.skeleton.landmark_joints[i] for i in _contact_landmarks(motion)]
+    owners = [motion.skeleton.landmark_joints[i] for i in contact_landmarks(motion)]
     hidden = motion.confidence[:, owners] < config.min_confidence
     return replace(motion, contacts=np.where(hidden, np.minimum(contacts, _JUST_NO), contacts))
 
 
+def _seeming_height_m(motion: Motion, height_m: np.ndarray) -> np.ndarray:
+    """(T, 4) the part of heights (T, 4), m, that is put down to a wrong distance, the same for heel and toe of a foot.
+
+    A foot that floats or sinks, though the picture shows it standing, stands; which of its points, their difference in
+    height says.
+    """
+    lowest = (height_m - sole_heights_m(motion)).reshape(-1, 2, 2).min(axis=2)
+    stands = motion.contacts.reshape(-1, 2, 2).max(axis=2)
+    return np.repeat(stands * lowest, 2, axis=1)
+
+
 def foot_points(motion: Motion) -> np.ndarray:
     """(T, 4, 3) world positions of heels and big toes in the order of CONTACT_NAMES, m."""
-    columns = _contact_landmarks(motion)
+    columns = contact_landmarks(motion)
     return np.concatenate([part.joints_and_landmarks()[1][:, columns] for _, part in motion.parts()])
 
 
@@ -107,6 +128,12 @@ def ground_height_m(times_s: np.ndarray, lowest_m: np.ndarray, config: ContactCo
     )
     ground = smooth_series(times_s, ground[:, None], 0.5 * config.ground_window_s, order=0)[:, 0]
     return np.clip(ground, -config.ground_limit_m, config.ground_limit_m)
+
+
+def sole_heights_m(motion: Motion) -> np.ndarray:
+    """(4,) height of heels and toes above the floor when the rest pose stands on it, m."""
+    heights = motion.skeleton.rest_landmarks[contact_landmarks(motion), 1]
+    return heights - heights.min()
 
 
 def intervals(state: np.ndarray) -> list[tuple[int, int]]:
@@ -132,7 +159,8 @@ def _held(times_s: np.ndarray, probability: np.ndarray, config: ContactConfig) -
     return state
 
 
-def _contact_landmarks(motion: Motion) -> list[int]:
+def contact_landmarks(motion: Motion) -> list[int]:
+    """Index of each of CONTACT_NAMES among the skeleton's landmarks; raises InputError where it lacks one."""
     names = motion.skeleton.landmark_names
     missing = [name for name in CONTACT_NAMES if name not in names]
     if missing:
@@ -140,5 +168,6 @@ def _contact_landmarks(motion: Motion) -> list[int]:
     return [names.index(name) for name in CONTACT_NAMES]
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), without overflow."""
     return 1.0 / (1.0 + np.exp(-np.clip(x, -40.0, 40.0)))

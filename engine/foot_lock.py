@@ -14,7 +14,8 @@ from rig.motion import Motion
 from rig.rotations import rotvec_to_rotmat
 from rig.skeleton import CONTACT_NAMES, JOINT
 
-from .contacts import ContactConfig, detect_contacts, foot_points, intervals
+from .camera import Camera
+from .contacts import ContactConfig, detect_contacts, foot_points, intervals, sole_heights_m
 from .ik.refine import refine_chain
 
 
@@ -33,8 +34,11 @@ class FootLockConfig:
     """How feet are pinned.
 
     mode               see FootLockMode
-    ease_s             time over which a correction fades in before and out after a contact, s
+    ease_s, ease_s_m   time over which a correction fades in before and out after a contact, s, and how much longer for
+                       each metre of it, s/m
     max_correction_m   AUTO leaves a contact alone whose foot would have to move farther than this, m
+    across_m, along_m  usual error of a foot's place across and along the line of sight, m
+    along_share        part for which a way along the line of sight counts in `max_correction_m`
     split_m            a foot that wanders farther than this within one contact is pinned to a slowly moving place
     wander_s           time constant of that place, s
     root_share         share of the correction that feet have in common which the root takes, the legs take the rest
@@ -48,7 +52,11 @@ class FootLockConfig:
 
     mode: FootLockMode = FootLockMode.AUTO
     ease_s: float = 0.12
+    ease_s_m: float = 1.0
     max_correction_m: float = 0.20
+    across_m: float = 0.03
+    along_m: float = 0.15
+    along_share: float = 0.5
     split_m: float = 0.06
     wander_s: float = 0.5
     root_share: float = 0.25
@@ -65,20 +73,21 @@ _ALWAYS_CONTACTS = ContactConfig(height_m=0.10, height_width_m=0.02, speed_m_s=1
 _SIDES = ("left", "right")
 
 
-def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT) -> Motion:
+def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT, camera: Camera | None = None) -> Motion:
     """The motion with standing heels and toes kept at one place at the height of the sole on the floor (y = 0).
 
-    Contacts are `motion.contacts` >= 0.5. For each, the place is the median of the heel or toe over it. The shift
-    this asks of the feet is divided: the slow part both feet share goes to the root, the rest to the leg chains
-    (hip, knee) by damped least squares; the foot turns about its pinned point or, where heel and toe both stand,
-    onto the line between their places. Shifts fade in and out over `ease_s`; between contacts a foot is only
-    lifted out of the floor.
+    Contacts are `motion.contacts` >= 0.5. For each, the place is the median of the heel or toe over it, brought to the
+    floor the likeliest way: straight down, or with the `camera` mostly along the line of sight, since distance is what
+    one camera sees worst and the picture should not suffer (`_floor_places`). The shift this asks of the feet is
+    divided: the slow part both feet share goes to the root, the rest to the leg chains (hip, knee) by damped least
+    squares; the foot turns about its pinned point or, where heel and toe both stand, onto the line between their
+    places. Shifts fade in and out over `ease_s`; between contacts a foot is only lifted out of the floor.
     """
     if config.mode is FootLockMode.OFF:
         return motion
     if config.mode is FootLockMode.ALWAYS:
         motion = replace(motion, contacts=detect_contacts(motion, _ALWAYS_CONTACTS).contacts)
-    pins = _pins(motion, config)
+    pins = _pins(motion, config, camera)
     if not pins.weights.any():
         return motion
     motion = _shift_root(motion, pins, config)
@@ -128,19 +137,19 @@ class _Pins:
         return _Pins(self.places[rows], self.weights[rows])
 
 
-def _pins(motion: Motion, config: FootLockConfig) -> _Pins:
+def _pins(motion: Motion, config: FootLockConfig, camera: Camera | None) -> _Pins:
     points = foot_points(motion)
-    soles = _sole_heights_m(motion)
+    floored = _floor_places(points, sole_heights_m(motion), config, camera)
     places, weights = points.copy(), np.zeros(points.shape[:2])
     for column in range(points.shape[1]):
         taken = np.zeros(len(motion))
         for start, stop in intervals(motion.contacts[:, column] >= 0.5):
-            place = _place(motion.times_s[start:stop], points[start:stop, column], config)
-            place[:, 1] = soles[column]
-            away = np.linalg.norm(place - points[start:stop, column], axis=1)
+            place = _place(motion.times_s[start:stop], floored[start:stop, column], config)
+            away = _unlikeliness_m(points[start:stop, column], place, config, camera)
             if config.mode is FootLockMode.AUTO and np.median(away) > config.max_correction_m:
                 continue
-            weight = _eased(motion.times_s, start, stop, config.ease_s)
+            way_m = np.linalg.norm(place - points[start:stop, column], axis=1)[[0, -1]]
+            weight = _eased(motion.times_s, start, stop, config.ease_s + config.ease_s_m * way_m)
             # Outside its contact the correction itself is kept, not the place: the foot is not dragged back.
             correction = np.zeros_like(points[:, column])
             correction[start:stop] = place - points[start:stop, column]
@@ -153,11 +162,31 @@ def _pins(motion: Motion, config: FootLockConfig) -> _Pins:
     return _Pins(places, weights)
 
 
-def _sole_heights_m(motion: Motion) -> np.ndarray:
-    """(4,) height of heels and toes above the floor when the rest pose stands on it, m."""
-    names = motion.skeleton.landmark_names
-    heights = motion.skeleton.rest_landmarks[[names.index(name) for name in CONTACT_NAMES], 1]
-    return heights - heights.min()
+def _floor_places(points: np.ndarray, soles_m: np.ndarray, config: FootLockConfig, camera: Camera | None) -> np.ndarray:
+    """(T, 4, 3) where on the floor, at the height of the soles (4,), the foot points (T, 4, 3) most likely are, m.
+
+    For errors with covariance S = a^2 I + (b^2 - a^2) r r^T, a across and b along the line of sight r, the likeliest
+    point of the plane n . x = h is x + S n (h - n . x) / (n . S n): the update of a Kalman filter that measures the
+    height exactly. From low cameras that is nearly straight down, from high ones nearly along the line of sight.
+    """
+    drop = soles_m - points[..., 1]
+    up = np.array([0.0, 1.0, 0.0])
+    if camera is None:
+        return points + drop[..., None] * up
+    sight = camera.sight(points)
+    across2, along2 = config.across_m**2, config.along_m**2
+    way = across2 * up + (along2 - across2) * sight[..., 1:2] * sight
+    return points + way / way[..., 1:2] * drop[..., None]
+
+
+def _unlikeliness_m(start: np.ndarray, end: np.ndarray, config: FootLockConfig, camera: Camera | None) -> np.ndarray:
+    """(N,) length of the ways from `start` to `end` (N, 3), m; what lies along the line of sight counts for less."""
+    way = end - start
+    if camera is None:
+        return np.linalg.norm(way, axis=1)
+    sight = camera.sight(start)
+    along = np.sum(way * sight, axis=1, keepdims=True)
+    return np.linalg.norm(way - (1.0 - config.along_share) * along * sight, axis=1)
 
 
 def _place(times_s: np.ndarray, path: np.ndarray, config: FootLockConfig) -> np.ndarray:
@@ -168,10 +197,11 @@ def _place(times_s: np.ndarray, path: np.ndarray, config: FootLockConfig) -> np.
     return smooth_series(times_s, path, config.wander_s, order=0)
 
 
-def _eased(times_s: np.ndarray, start: int, stop: int, ease_s: float) -> np.ndarray:
-    """(T,) 1 in frames [start, stop), falling smoothly to 0 over `ease_s` on both sides."""
-    away_s = np.maximum(times_s[start] - times_s, times_s - times_s[stop - 1])
-    x = np.clip(1.0 - away_s / max(ease_s, 1e-9), 0.0, 1.0)
+def _eased(times_s: np.ndarray, start: int, stop: int, ease_s: np.ndarray) -> np.ndarray:
+    """(T,) 1 in frames [start, stop), falling smoothly to 0 over `ease_s` (2,) before and after, s."""
+    before, after = np.maximum(ease_s, 1e-9)
+    away = np.maximum((times_s[start] - times_s) / before, (times_s - times_s[stop - 1]) / after)
+    x = np.clip(1.0 - away, 0.0, 1.0)
     return x * x * (3.0 - 2.0 * x)
 
 

@@ -44,6 +44,7 @@ from .root import fit_root
 from .settings import NETWORK_SETTINGS, Settings
 from .side_swaps import undo_side_swaps
 from .smoothing import SmoothingPreset, smooth
+from .still_feet import mark_still_feet
 
 
 def capture(
@@ -132,8 +133,10 @@ def reconstruct(
     motions, camera = settle_on_floor(motions, camera)
     fps = output_rate(settings, people.clip)
     records = []
+    seen = {landmarks.person_id: undo_side_swaps(landmarks) for landmarks in people.landmarks}
     for person_id, motion in zip(person_ids, motions, strict=True):
-        motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)))
+        motion = mark_still_feet(motion, seen[person_id], camera)
+        motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)), camera)
         motion = resample(motion, fps, end_s=people.end_s)
         records.append(_record(motion, camera, person_id))
     return records
