@@ -19,14 +19,13 @@ def body():
     return load_open_body()
 
 
-def test_it_loads_fast_and_without_heavy_packages():
+def test_it_loads_without_heavy_packages():
     program = (
-        "import time, sys; start = time.perf_counter(); from engine.body.open_body import load_open_body;"
-        "load_open_body(); assert not {'torch', 'scipy', 'anny', 'cv2'} & set(sys.modules);"
-        "print(time.perf_counter() - start)"
+        "import sys; from engine.body.open_body import load_open_body; load_open_body();"
+        "print({'torch', 'scipy', 'anny', 'cv2'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert float(run.stdout) < 2.0  # 0.2 s on an idle machine
+    assert run.stdout.strip() == "set()"
     assert OPEN_BODY_FILE.stat().st_size < 6_000_000
     assert "CC0" in OPEN_BODY_FILE.with_name("NOTICE.txt").read_text(encoding="utf-8")
 
