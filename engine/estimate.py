@@ -23,6 +23,10 @@ from .settings import Settings
 from .video import ReadOptions, VideoReader, hash_video
 
 
+CAMERA_PREFIX = "webcam:"
+"""How the name of a source begins that is a camera and cannot be read twice."""
+
+
 def read_options(settings: Settings) -> ReadOptions:
     """What part of the video the settings ask for."""
     return ReadOptions(
@@ -62,7 +66,9 @@ def detector_options(settings: Settings) -> DetectorOptions:
 
 def open_clip(video: str, settings: Settings, folder: Path) -> Job:
     """The job for this video and these settings in `folder`. Raises InputError when one of them cannot be used."""
-    is_camera = video.startswith("webcam:")
+    is_camera = video.startswith(CAMERA_PREFIX)
+    if is_camera and not settings.end:
+        raise InputError(f"camera {video} never ends by itself; say how many seconds to capture with --end")
     options = read_options(settings)
     with VideoReader(video, options) as reader:
         info = reader.info

@@ -7,7 +7,7 @@ from pathlib import Path
 from rig.motion_file import load_motion
 
 from ..errors import InputError
-from ..estimate import read_options, read_people
+from ..estimate import CAMERA_PREFIX, read_options, read_people
 from ..job import Job
 from ..progress import Reporter
 from ..video import VideoReader
@@ -23,6 +23,8 @@ def preview_job(job: Job, reporter: Reporter) -> list[Path]:
     records = [load_motion(path) for path in job.motion_paths()]
     if not records:
         raise InputError(f"job {job.folder} holds no motion yet; run `mocap run` on {job.video} to its end first")
+    if job.video.startswith(CAMERA_PREFIX):
+        raise InputError(f"job {job.folder} was captured from {job.video}, whose pictures are not kept to draw on")
     people = read_people(job)
     overlay, sheet = job.folder / "overlay.mp4", job.folder / "contact_sheet.png"
     with VideoReader(job.video, read_options(job.settings)) as reader:

@@ -145,3 +145,10 @@ def test_info_tells_what_will_be_read(capsys, still_video):
 def test_info_in_words(capsys, still_video):
     assert main(["info", str(still_video)]) == 0
     assert "160 x 120" in capsys.readouterr().out
+
+
+def test_a_camera_needs_an_end(capsys, tmp_path):
+    code, said = failure(capsys, ["run", "webcam:0", "--out", tmp_path / "x.npz"])
+    assert code == 2
+    assert "webcam:0" in said
+    assert "--end" in said
