@@ -22,7 +22,6 @@ from .progress import Reporter
 from .settings import Settings
 from .video import ReadOptions, VideoReader, hash_video
 
-
 CAMERA_PREFIX = "webcam:"
 """How the name of a source begins that is a camera and cannot be read twice."""
 
