@@ -19,7 +19,7 @@ class SwingtwistPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.prop(self, "engine")
         if not engine_path(context):
-            layout.label(text="No engine found. Install it with: pip install swingtwist", icon="ERROR")
+            layout.label(text="No engine found: install it as its README says, then name its Python here", icon="ERROR")
 
 
 def engine_path(context: bpy.types.Context) -> str:

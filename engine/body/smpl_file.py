@@ -76,9 +76,7 @@ def load_smplx_layer(path: str | Path, gender: str = "neutral") -> smplx.SMPL:
         import smplx
         from smplx.utils import Struct
     except ImportError as error:
-        raise MissingTool(
-            "The package smplx is not installed; install it with: pip install 'swingtwist[smpl]'"
-        ) from error
+        raise MissingTool("The package smplx is not installed; install it with: pip install smplx") from error
     arrays = read_smpl_arrays(path, gender)
     return smplx.SMPL(model_path="", data_struct=Struct(**arrays), gender=gender, num_betas=SHAPE_COUNT)
 

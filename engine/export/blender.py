@@ -77,7 +77,7 @@ def find_blender(program: Path | None = None) -> BlenderCommand:
     found = shutil.which("blender")
     if found is None:
         raise MissingTool(
-            'Blender is needed for FBX, GLB, USD and .blend and was not found; run: pip install "swingtwist[blender]"'
+            "Blender is needed for FBX, GLB, USD and .blend and was not found; run: pip install bpy==5.0.1"
         )
     return _program(found)
 
@@ -141,7 +141,9 @@ def _program(path: str) -> BlenderCommand:
 def _package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingTool(f"the package {name} is not installed beside the engine; run: pip install swingtwist")
+        raise MissingTool(
+            f"the package {name} is not installed beside the engine; run `pip install .` in the folder of its source"
+        )
     return Path(next(iter(spec.submodule_search_locations))).absolute()
 
 
