@@ -190,8 +190,9 @@ def _blender(results: dict[str, _Result], program: str | None) -> Finding:
     for name, label in (("bpy", "bpy package"), ("blender", program or "")):
         result = results.get(name)
         if result is not None and result.ok:
-            version = re.search(r"\d+\.\d+(\.\d+)?", result.text)
-            found.append(f"{label} {version.group(0) if version else ''}".strip())
+            # Blender may log a line with the time of day first.
+            version = re.search(r"^(?:Blender )?(\d+\.\d+\.\d+)", result.text, re.MULTILINE)
+            found.append(f"{label} {version.group(1) if version else ''}".strip())
         elif result is not None:
             broken.append(f"{label} does not start: {result.complaint}")
     named = _named_blender()

@@ -147,3 +147,11 @@ def test_it_runs_without_numpy() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "free disk" in done.stdout
+
+
+def test_a_log_line_is_not_taken_for_blenders_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy = "print('00:00.061  system.path | WARNING no list of file-systems'); print('5.0.1')"
+    monkeypatch.setattr(doctor, "_PROBES", {"bpy": noisy})
+    monkeypatch.setattr(doctor, "_is_installed", lambda name: True)
+    blender = next(finding for finding in doctor.diagnose() if finding.name == "Blender")
+    assert "bpy package 5.0.1" in blender.detail
