@@ -30,7 +30,7 @@ from .detection.detections import FrameDetections
 from .errors import InputError
 from .estimate import SeenPeople, estimate_people, open_clip, output_rate, read_people
 from .floor import settle_on_floor
-from .foot_lock import FootLockConfig, FootLockMode, lock_feet
+from .foot_lock import FootLockConfig, FootLockMode, lock_feet, mean_slide_m
 from .gaps import GapConfig, GapPolicy, fill_gaps
 from .ik.solve import IKMode, solve_motion
 from .job import Job, find_job
@@ -89,7 +89,7 @@ def _finish(job: Job, outputs: Sequence[Path], body: BodyModel, reporter: Report
     people = read_people(job)
     camera = Camera.from_fov(job.clip.image_size, settings.fov)
     records = reconstruct(people, camera, body, settings, reporter)
-    records = [replace(record, provenance=_provenance(job, body, settings)) for record in records]
+    records = [replace(record, provenance=_provenance(job, body, settings, record.motion)) for record in records]
     meshes = [body.mesh(record.motion.betas) for record in records]
     job.save()
     _keep(job, records, meshes)
@@ -180,7 +180,7 @@ def _record(motion: Motion, camera: Camera, person_id: int) -> MotionRecord:
     )
 
 
-def _provenance(job: Job, body: BodyModel, settings: Settings) -> dict[str, Any]:
+def _provenance(job: Job, body: BodyModel, settings: Settings, motion: Motion) -> dict[str, Any]:
     return {
         "program": "swingtwist",
         "version": __version__,
@@ -188,6 +188,10 @@ def _provenance(job: Job, body: BodyModel, settings: Settings) -> dict[str, Any]
         "input": {"name": Path(job.video).name, "blake2b": job.video_hash},
         "model": {"name": "MediaPipe BlazePose + geometric lifting", "licence": "Apache-2.0"},
         "body": {"name": body.name, "licence": body.licence},
+        "measured": {
+            "coverage": round(float((motion.confidence > 0).any(axis=1).mean()), 4),
+            "foot_slide_mm_per_frame": round(1000 * mean_slide_m(motion), 3),
+        },
     }
 
 

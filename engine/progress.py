@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 
@@ -62,9 +61,3 @@ class RateMeter:
         rate = (done - first_done) / elapsed if elapsed > 0 else 0.0
         left = (total - done) / rate if rate > 0 and total >= done > 0 else None
         return rate, left
-
-
-def warn_all(reporter: Reporter, messages: Iterable[str]) -> None:
-    """Pass several warnings on."""
-    for message in messages:
-        reporter.warning(message)
