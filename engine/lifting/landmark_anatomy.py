@@ -51,6 +51,9 @@ def _places() -> dict[str, tuple[str, str, tuple[float, float, float]]]:
     return places
 
 
+LANDMARK_OWNERS = tuple(JOINT[_places()[name][0]] for name in BLAZEPOSE_NAMES)
+"""For each BlazePose landmark the SMPL joint it moves rigidly with."""
+
 FACE = tuple(BLAZEPOSE[name] for name in BLAZEPOSE_NAMES if _places()[name][0] == "head")
 """Indices of the landmarks on the head."""
 
