@@ -79,6 +79,8 @@ def test_the_result_says_where_it_comes_from(sample_capture: Capture) -> None:
     assert "Apache" in told["model"]["licence"]
     assert told["body"]["name"] == "open"
     assert told["body"]["licence"]
+    assert told["measured"]["coverage"] == 1.0
+    assert 0 <= told["measured"]["foot_slide_mm_per_frame"] < 20
     assert re.fullmatch(r"\d+\.\d+.*", told["version"])
 
 
