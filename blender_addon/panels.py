@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The panel in the 3D view's sidebar."""
 
+import textwrap
+
 import bpy
 
 from .person import LICENCE_PROPERTY
@@ -46,7 +48,11 @@ class SWINGTWIST_PT_capture(bpy.types.Panel):
         files.operator("swingtwist.export", text="Export", icon="EXPORT")
         licence = context.object.get(LICENCE_PROPERTY) if context.object else None
         if licence:
-            layout.label(text=f"Body licence: {licence}")
+            # Labels do not wrap; about eight pixels hold a letter.
+            letters = max(16, int(context.region.width / (8 * context.preferences.system.ui_scale)))
+            lines = layout.column(align=True)
+            for line in textwrap.wrap(f"Body licence: {licence}", letters):
+                lines.label(text=line)
 
 
 def _draw_progress(layout: bpy.types.UILayout, settings) -> None:
