@@ -58,7 +58,7 @@ _INSTALL = f'"{sys.executable}" -m pip install'
 _PACKAGES = (
     _Package("numpy", (1, 26), f'{_INSTALL} "numpy>=1.26,<2"', below=(2,)),
     _Package("scipy", (1, 11), f'{_INSTALL} "scipy>=1.11"'),
-    _Package("av", (14,), f'{_INSTALL} "av>=14"'),
+    _Package("av", (18,), f'{_INSTALL} "av>=18,<19"', below=(19,)),
     _Package("mediapipe", (0, 10, 21), f"{_INSTALL} mediapipe==0.10.21"),
     _Package("array-api-compat", (1, 9), f'{_INSTALL} "array-api-compat>=1.9"'),
     _Package("torch", (2, 2), f'{_INSTALL} "torch>=2.2"', needed_for="inverse kinematics on tensors, and smplx"),
@@ -135,7 +135,7 @@ def _opencv() -> list[Finding]:
 
 
 def _codecs() -> Finding:
-    fix = f'{_INSTALL} --force-reinstall "av>=14"'
+    fix = f'{_INSTALL} --force-reinstall "av>=18,<19"'
     try:
         import av
     except (ImportError, OSError) as error:
