@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def run_mocap(*arguments: object, **options: Any) -> Ended:
     return Ended(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 
 
-FORMATS = ("npz", "bvh", "fbx", "glb", "blend", "usdc")
+# Debian builds its Blender without USD; the module has it.
+FORMATS = ("npz", "bvh", "fbx", "glb", "blend", *(("usdc",) if find_spec("bpy") else ()))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from captures import ROOT, Capture, environment
+from captures import FORMATS, ROOT, Capture, environment
 from sample_pieces import pictures, sample_video, write_piece
 
 from engine.video import hash_video, probe
@@ -35,11 +35,11 @@ def test_every_format_is_written_and_nothing_is_said_beside(sample_scenes: Captu
     ended = sample_scenes.ended
     assert ended.stderr == ""
     names = sorted(path.name for path in sample_scenes.folder.iterdir())
-    assert len(names) == 7
+    assert len(names) == len(FORMATS) + 1
     assert not [name for name in names if "part" in name]
     (result,) = ended.of("result")
     assert result == ended.events[-1]
-    assert [Path(file).suffix for file in result["files"]] == [".npz", ".bvh", ".fbx", ".glb", ".blend", ".usdc"]
+    assert [Path(file).suffix for file in result["files"]] == [f".{name}" for name in FORMATS]
     for file in result["files"]:
         assert Path(file).stat().st_size > 10_000
     kept = {path.name for path in sample_scenes.job.iterdir()}
