@@ -152,3 +152,29 @@ def test_a_camera_needs_an_end(capsys, tmp_path):
     assert code == 2
     assert "webcam:0" in said
     assert "--end" in said
+
+
+def test_a_failure_that_an_interruption_caused_is_the_interruption(capsys, monkeypatch):
+    """A native module that is broken off while it loads reports an error of its own."""
+    import contextlib
+    import os
+    import signal
+    import time
+
+    from engine.cli import commands
+
+    def load(arguments, reporter):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        raise ImportError("initialisation failed")
+
+    monkeypatch.setitem(commands.COMMANDS, "info", load)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        code, said = failure(capsys, ["info", "x.mp4"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert code == 130
+    assert "interrupted" in said

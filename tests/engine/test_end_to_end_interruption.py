@@ -147,7 +147,7 @@ def test_a_far_seek_is_given_up(tmp_path: Path) -> None:
     _, err = running.process.communicate(timeout=30)
     assert time.monotonic() - begin < STOP_S
     assert err == ""
-    # A native library that is still loading may hold the default action for a moment; shells show 130 for both.
+    # Seen once in five runs and not explained: dead by the signal itself. Shells show 130 for both.
     assert running.process.returncode in (130, -signal.SIGINT)
     assert_nothing_half_written(tmp_path)
 
