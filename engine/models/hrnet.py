@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import pairwise
+
+import torch
 from torch import Tensor, nn
 
 from .residual_blocks import BasicBlock, Bottleneck
@@ -49,8 +53,7 @@ class HRNetW48(nn.Module):
             for width, wider in zip(BRANCH_WIDTHS, FEATURE_WIDTHS, strict=True)
         )
         self.downsamp_modules = nn.ModuleList(
-            _convolved(width, wider, stride=2, bias=True)
-            for width, wider in zip(FEATURE_WIDTHS, FEATURE_WIDTHS[1:], strict=False)
+            _convolved(width, wider, stride=2, bias=True) for width, wider in pairwise(FEATURE_WIDTHS)
         )
         self.final_feat_layer = _convolved(FEATURE_WIDTHS[-1], FEATURE_CHANNELS, size=1, bias=True)
 
@@ -86,21 +89,22 @@ class HighResolutionModule(nn.Module):
             nn.Sequential(*(BasicBlock(width, width) for _ in range(BLOCKS_PER_BRANCH))) for width in widths
         )
         self.fuse_layers = nn.ModuleList(
-            nn.ModuleList(_between_branches(widths, source, target) for source in range(len(widths)))
+            Fusion(_between_branches(widths, source, target) for source in range(len(widths)))
             for target in range(len(widths))
         )
-        self.relu = nn.ReLU(inplace=True)
 
     def forward(self, branches: list[Tensor]) -> list[Tensor]:
         """One map a branch, (N, widths[i], H / 2^i, W / 2^i), to maps of the same shapes."""
         branches = [blocks(branch) for blocks, branch in zip(self.branches, branches, strict=True)]
-        fused = []
-        for layers in self.fuse_layers:
-            total = layers[0](branches[0])
-            for layer, branch in zip(layers[1:], branches[1:], strict=True):
-                total = total + layer(branch)
-            fused.append(self.relu(total))
-        return fused
+        return [fusion(branches) for fusion in self.fuse_layers]
+
+
+class Fusion(nn.ModuleList):
+    """One layer a branch, each bringing its branch to the same shape; their outputs are summed and rectified."""
+
+    def forward(self, branches: list[Tensor]) -> Tensor:
+        """One map a branch to the map of the branch that this fusion is for."""
+        return torch.relu(reduce(torch.add, (layer(branch) for layer, branch in zip(self, branches, strict=True))))
 
 
 def _stage(number: int) -> nn.Sequential:
