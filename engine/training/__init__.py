@@ -1,0 +1,1 @@
+"""Training of the project's own networks on data that may be used for it."""

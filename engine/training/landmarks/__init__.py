@@ -1,0 +1,1 @@
+"""Training data of the landmark network: free motion on free bodies before sampled cameras."""
