@@ -169,17 +169,19 @@ def hybrid_forward(
     twist: Array,
     leaf_quats_wxyz: Array | None = None,
     form: ReferenceForm = ReferenceForm.ADAPTIVE,
+    tips: tuple[int, ...] | None = None,
 ) -> PosedBody:
     """The hybrid layer of HybrIK and HybrIK-Transformer: joint targets and twists to a recentred posed body.
 
     betas (N, B); targets (N, 29, 3) m, or (N, 24 or more, 3) of which 24 count when leaf_quats_wxyz (N, 5, 4) is given;
-    twist (N, 23, 2). Rest bone lengths rule: the joints returned are the body's own.
+    twist (N, 23, 2); form and tips as in `solve_reference`. Rest bone lengths rule: the joints returned are the body's
+    own.
     """
     vertices, joints = rest_vertices_and_joints(body, betas)
     if leaf_quats_wxyz is None:
-        solved = solve_reference(surface_joints(vertices, joints), targets, twist, form=form)
+        solved = solve_reference(surface_joints(vertices, joints), targets, twist, None, form, tips)
     else:
-        solved = solve_reference(joints, targets[:, :24], twist, leaf_quats_wxyz, form)
+        solved = solve_reference(joints, targets[:, :24], twist, leaf_quats_wxyz, form, tips)
     return skin(body, vertices, joints, solved.local_rotmats, Origin.RECENTRED)
 
 

@@ -20,7 +20,7 @@ from .assembly import assemble
 from .batches import in_batches
 from .chains import solve_chains
 from .components import Array, components_first, cross, dot, matmul, matvec, outer, skew, vecmat
-from .plan import TIPS_24, TIPS_29, chain_plan
+from .plan import TIPS_24, TIPS_29, ChainPlan, chain_plan
 from .procrustes import nearest_rotation
 from .reference_rotations import quat_wxyz_to_rotmat
 
@@ -34,8 +34,12 @@ JUMP_M = 0.015
 """Adaptive form: where absorbing the upstream error would move the aim by more than this, it is not absorbed."""
 
 RIGHT_HAND = 23
-LEAF_SLOTS = (10, 11, 15, 22)
-"""Joint that consumes each of the first four leaf rotations; the fifth is never used."""
+LEAF_SLOTS = (10, 11, 15, 22, RIGHT_HAND)
+"""Joint that consumes each of the five leaf rotations; released trees never use the fifth (RELEASED_TIPS_24)."""
+
+RELEASED_TIPS_24 = (*TIPS_24[:RIGHT_HAND], 0)
+"""What the bones of the released networks of 24 joints point to. The right hand, a leaf, points to the pelvis: while
+the tree was made, the pelvis' parent of -1 was used as an index, and that is the last joint."""
 
 
 class ReferenceForm(Enum):
@@ -68,6 +72,7 @@ def solve_reference(
     twist: Array,
     leaf_quats_wxyz: Array | None = None,
     form: ReferenceForm = ReferenceForm.ADAPTIVE,
+    tips: tuple[int, ...] | None = None,
 ) -> ReferencePose:
     """Joint rotations of the reference programs.
 
@@ -76,6 +81,8 @@ def solve_reference(
     twist            (N, 23, 2) raw (cos, sin), divided by their length here
     leaf_quats_wxyz  (N, 5, 4) raw local rotations of joints 10, 11, 15, 22 and of none, for 24 joints; else None
     form             see ReferenceForm
+    tips             joint each of the 24 bones points to, -1 for a leaf: None for TIPS_29, or RELEASED_TIPS_24 with
+                     leaf rotations; TIPS_24 makes the right hand a leaf that consumes the fifth
 
     Raises InputError where shapes disagree. One dtype and device for all arrays, NumPy or torch.
     """
@@ -91,8 +98,12 @@ def solve_reference(
         if array is not None and tuple(array.shape) != shape:
             raise InputError(f"{name} has shape {tuple(array.shape)}, expected {shape}")
 
+    if tips is None:
+        tips = TIPS_29 if leaf_quats_wxyz is None else RELEASED_TIPS_24
+    plan = chain_plan(tips)
+
     def solve(rest: Array, target: Array, phi: Array, leaves: Array | None) -> tuple[Array, ...]:
-        return _solve(rest, target, phi, leaves, form)
+        return _solve(plan, rest, target, phi, leaves, form)
 
     arrays = (rest_joints, targets, twist, leaf_quats_wxyz)
     local, joints = in_batches(solve, *arrays, frames=frames, xp=xp)
@@ -102,14 +113,9 @@ def solve_reference(
 
 
 def _solve(
-    rest: Array, targets: Array, twist: Array, leaf_quats_wxyz: Array | None, form: ReferenceForm
+    plan: ChainPlan, rest: Array, targets: Array, twist: Array, leaf_quats_wxyz: Array | None, form: ReferenceForm
 ) -> tuple[Array, Array]:
     xp = array_namespace(targets)
-    with_leaves = leaf_quats_wxyz is not None
-    tips_of = list(TIPS_24 if with_leaves else TIPS_29)
-    if with_leaves:
-        tips_of[RIGHT_HAND] = 0
-    plan = chain_plan(tuple(tips_of))
     rest = components_first(rest, xp)
     points = components_first(targets, xp)
     points = points - points[:, :1] + rest[:, :1]
@@ -117,7 +123,7 @@ def _solve(
     joints, tips, parents = plan.index["joints"], plan.index["tips"], plan.index["parents"]
     bones = rest[:, tips] - rest[:, joints]
     steps = points[:, tips] - points[:, joints]
-    if with_leaves:
+    if 0 in tips:
         # The right hand's bone is its tip's "bone from the parent", and the pelvis has none but its own position.
         hand = joints.index(RIGHT_HAND)
         is_hand = xp.asarray([k == hand for k in range(len(joints))], device=device(points))[None, :, None]

@@ -1,1 +1,1 @@
-"""The image networks of HybrIK and HybrIK-Transformer; importing the package itself loads no torch."""
+"""The image networks: HybrIK-Transformer and HybrIK, whose released checkpoints load unchanged."""
