@@ -14,8 +14,8 @@ import numpy as np
 from engine.errors import InputError, MissingTool
 from rig.skeleton import LANDMARK_NAMES, SMPL_JOINT_NAMES, SMPL_PARENTS
 
+from ..restricted_pickle import load_pickled_arrays
 from .model import BodyModel
-from .restricted_pickle import load_pickled_arrays
 
 if TYPE_CHECKING:
     import smplx

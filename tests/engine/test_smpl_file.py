@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_matrix, csr_matrix
 
-from engine.body.restricted_pickle import load_pickled_arrays
 from engine.body.smpl_file import load_smpl_body, load_smplx_layer, read_smpl_arrays
 from engine.errors import InputError
+from engine.restricted_pickle import load_pickled_arrays
 from rig.skeleton import SMPL_PARENTS
 
 VERTICES = 6890

@@ -2,7 +2,7 @@
 
 A pickle is a small program that may call any function of any module. Here every global it names becomes an inert
 stand-in that only remembers what it was given: NumPy arrays and scalars, SciPy's compressed sparse matrices and
-chumpy's arrays, which is all that body model files are made of. Any other global ends the reading.
+chumpy's arrays, which is all that body model files and result files are made of. Any other global ends the reading.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
+from .errors import InputError
 
 _NUMBER_KINDS = "biufc"
+_TEXT_KIND = "U"
+_LONGEST_TEXT = 1 << 16
 
 
 class _Standin:
@@ -127,18 +130,22 @@ class _ForbiddenGlobal(pickle.UnpicklingError):
     """The pickle names a global that is not allowed."""
 
 
-def load_pickled_arrays(data: bytes, source: str) -> dict[str, Any]:
+def load_pickled_arrays(
+    data: bytes, source: str, kind: str = "body model file", *, text_arrays: bool = False
+) -> dict[str, Any]:
     """The dictionary held by a pickle, its arrays as NumPy arrays (sparse ones dense), other values as they are.
 
-    data    the pickle's bytes, of any protocol, written by Python 2 or 3
-    source  what to call the file in messages
+    data         the pickle's bytes, of any protocol, written by Python 2 or 3, with NumPy 1 or 2
+    source       what to call the file in messages
+    kind         what sort of file was expected, in messages
+    text_arrays  whether arrays of text are read too; otherwise they are refused like arrays of objects
     Raises InputError that names a forbidden global, or says what else is wrong.
     """
     try:
         content = _InertUnpickler(io.BytesIO(data), encoding="latin1").load()
     except _ForbiddenGlobal as error:
         raise InputError(
-            f"{source} was refused: it asks to load {error}, which no body model file needs; nothing in it was run."
+            f"{source} was refused: it asks to load {error}, which no {kind} needs; nothing in it was run."
         ) from error
     except (
         pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
@@ -146,8 +153,12 @@ def load_pickled_arrays(data: bytes, source: str) -> dict[str, Any]:
     ) as error:  # fmt: skip
         raise InputError(f"{source} is not a complete pickle ({type(error).__name__}: {error}).") from error
     if not isinstance(content, dict):
-        raise InputError(f"{source} holds a {type(content).__name__}, expected a dictionary of a body model's arrays.")
-    return {str(key): _value(value, f"{source}: {key}") for key, value in content.items()}
+        raise InputError(f"{source} holds a {type(content).__name__}, expected the dictionary of a {kind}.")
+    values = {str(key): _value(value, f"{source}: {key}") for key, value in content.items()}
+    for key, value in values.items():
+        if not text_arrays and isinstance(value, np.ndarray) and value.dtype.kind == _TEXT_KIND:
+            raise InputError(f"{source}: {key} holds text, expected an array of numbers.")
+    return values
 
 
 def _value(value: Any, name: str) -> Any:
@@ -180,8 +191,10 @@ def _dtype(stored: Any, name: str) -> np.dtype[Any]:
         raise InputError(f"{name} has a number type that cannot be read.")
     code = stored.arguments[0]
     order = stored.state[1] if isinstance(stored.state, tuple) and len(stored.state) > 1 else "="
-    if code[:1] not in _NUMBER_KINDS or not code[1:].isdigit() or order not in ("<", ">", "|", "="):
+    if code[:1] not in _NUMBER_KINDS + _TEXT_KIND or not code[1:].isdigit() or order not in ("<", ">", "|", "="):
         raise InputError(f"{name} holds {code!r}, expected an array of numbers.")
+    if (code[:1] == _TEXT_KIND and not 0 < int(code[1:6]) <= _LONGEST_TEXT) or len(code) > 6:
+        raise InputError(f"{name} holds {code[:20]!r}, expected an array of numbers.")
     try:
         return np.dtype(code if order == "|" else order + code)
     except TypeError as error:
@@ -195,6 +208,8 @@ def _from_bytes(shape: Any, stored: Any, fortran: Any, data: Any, name: str) -> 
         raise InputError(f"{name} is not an array of numbers.")
     if math.prod(shape) * dtype.itemsize != len(raw):
         raise InputError(f"{name} has {len(raw)} bytes, expected {math.prod(shape) * dtype.itemsize} for {shape}.")
+    if dtype.kind == _TEXT_KIND and (np.frombuffer(raw, dtype.byteorder + "u4") > sys.maxunicode).any():
+        raise InputError(f"{name} holds characters that do not exist; the file is damaged.")
     array = np.frombuffer(raw, dtype=dtype).reshape(shape, order="F" if fortran else "C")
     return array.astype(dtype.newbyteorder("="))
 
