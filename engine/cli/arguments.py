@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import __version__
 from ..settings import load_toml, setting_fields, settings_from
+from .model_commands import add_models_parser
 
 FORMATS = ("fbx", "glb", "bvh", "npz", "blend", "usdc")
 
@@ -68,6 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     doctor = command("doctor", "say what is installed, what is missing and the command that fixes it")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
+
+    add_models_parser(command)
 
     evaluate = command("evaluate", "measure against reference numbers or the truth of a clip")
     kinds = evaluate.add_subparsers(dest="evaluation", required=True, metavar="WHAT")

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import EngineError, InputError
 from ..settings import Settings, settings_from
 from .arguments import settings_values
+from .model_commands import run_models
 from .reporters import CommandReporter
 
 
@@ -145,6 +146,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
     "preview": _preview,
     "info": _info,
     "doctor": _doctor,
+    "models": run_models,
     "evaluate": _evaluate,
 }
 """Every command by name."""

@@ -1,0 +1,172 @@
+"""Turns an added model into a network that is ready to use, and checks files before they are added."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError, MissingTool
+from .architectures import Architecture, build_network
+from .registry import InstalledModel, ModelFormat
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .network import PoseNetwork
+
+_TORCH_COMMAND = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+_ONNX_OUTPUTS = frozenset(("uvd", "twist", "betas"))
+_BODY = ("faces_tensor", "v_template", "shapedirs", "posedirs", "J_regressor", "J_regressor_h36m", "lbs_weights")
+
+
+def load_network(installed: InstalledModel, device: str = "cpu") -> PoseNetwork:
+    """The network with its weights, in evaluation mode, on `device` ("cpu", "cuda", "cuda:1").
+
+    The body comes from the checkpoint; where that has none, from the user's file named when the model was added. The
+    mean shape (`init_shape`) always comes from the checkpoint, and so does the regressor of the Human3.6M joints unless
+    the body file has one too. Raises MissingTool without torch, InputError for a file or device that cannot be used.
+    """
+    if installed.format is not ModelFormat.TORCH:
+        raise InputError(f"The model {installed.name} is an ONNX file, {installed.path}, expected weights for torch.")
+    network = _read_network(
+        installed.path, installed.name, installed.architecture, Path(installed.body) if installed.body else None
+    )
+    import torch
+
+    try:
+        return network.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        detail = str(error).split("\n")[0]
+        raise InputError(
+            f"The device {device!r} cannot be used: {detail} (choose cpu, or a GPU torch finds)."
+        ) from error
+
+
+def check_model_file(
+    path: Path, form: ModelFormat, name: str, expected: Architecture | None = None, body: Path | None = None
+) -> Architecture:
+    """Read a file wholly, as the model `name` would be, and return its architecture.
+
+    Raises InputError that says what is wrong with it, also where it is of another architecture than `expected`;
+    MissingTool without torch or, for ONNX, onnxruntime.
+    """
+    if form is ModelFormat.ONNX:
+        return _check_onnx(path, name, expected)
+    return _read_network(path, name, expected, body).architecture
+
+
+def _read_network(path: Path, name: str, expected: Architecture | None, body: Path | None) -> PoseNetwork:
+    if find_spec("torch") is None:
+        raise MissingTool(f"The image networks need PyTorch, which is not installed; install it with: {_TORCH_COMMAND}")
+    from .checkpoint import detect_architecture, load_released_state, read_checkpoint
+
+    state = read_checkpoint(path)
+    found = detect_architecture(state)
+    if found is None:
+        raise InputError(f"{path} is a checkpoint of no network known here (its first entry is {next(iter(state))}).")
+    if expected not in (None, found):
+        raise InputError(
+            f"{path} is a checkpoint of {found.value}, the entry {name} expects {expected.value if expected else ''}."
+        )
+    network = build_network(found)
+    load_released_state(network, _with_body(state, network, path, body), str(path))
+    return network
+
+
+def _with_body(state: dict[str, Tensor], network: PoseNetwork, path: Path, body: Path | None) -> dict[str, Tensor]:
+    """The state with the entries of the body that it lacks, from the user's file."""
+    from .checkpoint import BODY_STRUCTURE, released_state
+    from .released_keys import RELEASED_LAYER
+
+    lacking = [key for key in (RELEASED_LAYER + name for name in _BODY) if key not in state]
+    own = released_state(network)
+    out = {**{key: own[key] for key in BODY_STRUCTURE}, **state}
+    if not lacking:
+        return out
+    if body is None:
+        raise InputError(
+            f"{path} holds no body (it lacks {lacking[0]}); name your own SMPL file, or a released checkpoint, with --body."
+        )
+    supplied = body_entries(body)
+    missing = [key for key in lacking if key not in supplied]
+    if missing:
+        raise InputError(
+            f"{body} has no {missing[0].removeprefix(RELEASED_LAYER)}, which SMPL's own files do not hold; "
+            "name a released checkpoint with --body, those carry it."
+        )
+    return {**out, **{key: supplied[key] for key in lacking}}
+
+
+def body_entries(path: Path) -> dict[str, Tensor]:
+    """The body's entries by released name, from a SMPL file or from a checkpoint that carries a body."""
+    import torch
+
+    from .released_keys import RELEASED_LAYER
+
+    if path.suffix.lower() in (".pth", ".pt"):
+        from .checkpoint import read_checkpoint
+
+        return {key: value for key, value in read_checkpoint(path).items() if key.startswith(RELEASED_LAYER)}
+    from ..body.smpl_file import POSE_COUNT, SHAPE_COUNT, read_smpl_arrays
+
+    arrays = read_smpl_arrays(path)
+    entries = {
+        "faces_tensor": arrays["f"],
+        "v_template": arrays["v_template"],
+        "shapedirs": arrays["shapedirs"][:, :, :SHAPE_COUNT],
+        "posedirs": arrays["posedirs"].reshape(-1, POSE_COUNT).T,
+        "J_regressor": arrays["J_regressor"],
+        "lbs_weights": arrays["weights"],
+    }
+    if "J_regressor_h36m" in arrays:
+        entries["J_regressor_h36m"] = arrays["J_regressor_h36m"]
+    return {
+        RELEASED_LAYER + name: torch.from_numpy(
+            np.ascontiguousarray(array, np.int64 if name == "faces_tensor" else np.float32)
+        )
+        for name, array in entries.items()
+    }
+
+
+def _check_onnx(path: Path, name: str, expected: Architecture | None) -> Architecture:
+    """Run an exported network once on a blank picture; its metadata `architecture` says what it is."""
+    try:
+        import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as state
+    except ImportError as error:
+        raise MissingTool(
+            "ONNX models need onnxruntime, which is not installed; install it with: pip install onnxruntime"
+        ) from error
+    faults = (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.InvalidArgument, state.NotImplemented,
+              state.RuntimeException, state.NoSuchFile, RuntimeError, ValueError)  # fmt: skip
+    try:
+        # From memory, so that the file must be complete in itself as the copy of it will be.
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+        outputs = [output.name for output in session.get_outputs()]
+        stated = session.get_modelmeta().custom_metadata_map.get("architecture", "")
+        if not set(outputs) >= _ONNX_OUTPUTS or len(session.get_inputs()) != 1:
+            raise InputError(
+                f"{path} gives {', '.join(outputs[:4])}, expected an exported image network with uvd, twist and betas."
+            )
+        blank = np.zeros((1, 3, 256, 256), np.float32)
+        results = session.run(None, {session.get_inputs()[0].name: blank})
+    except OSError as error:
+        raise InputError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
+    except faults as error:
+        detail = str(error).split("\n")[0][:160]
+        raise InputError(f"{path} is not an ONNX network that can be used: {detail}.") from error
+    for output, value in zip(outputs, results, strict=True):
+        if not np.isfinite(np.asarray(value)).all():
+            raise InputError(f"{path}: {output} is not finite for a blank picture; its weights are damaged.")
+    known = {architecture.value for architecture in Architecture}
+    found = Architecture(stated) if stated in known else expected
+    if found is None:
+        raise InputError(f"{path} does not say which network it is, expected the metadata 'architecture' in it.")
+    if expected not in (None, found):
+        raise InputError(
+            f"{path} is an export of {found.value}, the entry {name} expects {expected.value if expected else ''}."
+        )
+    return found
