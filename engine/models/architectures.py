@@ -46,11 +46,20 @@ def build_network(architecture: Architecture, transformer: TransformerSettings |
 
     transformer: the released setting if None; of use for training, and ignored by networks without a transformer.
     """
+    network: PoseNetwork
     match architecture:
-        case Architecture.HYBRIK_TRANSFORMER_RESNET34 | Architecture.HYBRIK_TRANSFORMER_HRNET48:
-            from .hybrik_transformer import HybrIKTransformer
+        case Architecture.HYBRIK_TRANSFORMER_RESNET34:
+            from .ray_network import RayNetwork
+            from .resnet import FEATURE_CHANNELS, ResNet34
+            from .transformer_head import TransformerHead
 
-            network: PoseNetwork = HybrIKTransformer(architecture, transformer)
+            network = RayNetwork(architecture, ResNet34(), TransformerHead(FEATURE_CHANNELS, transformer))
+        case Architecture.HYBRIK_TRANSFORMER_HRNET48:
+            from .hrnet import FEATURE_CHANNELS, HRNetW48
+            from .ray_network import RayNetwork
+            from .transformer_head import TransformerHead
+
+            network = RayNetwork(architecture, HRNetW48(), TransformerHead(FEATURE_CHANNELS, transformer))
         case _:
             raise NotImplementedError(architecture.value)
     return network.eval()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from engine.ik.reference import JUMP_M, LEAF_SLOTS, RELEASED_TIPS_24, RIGHT_HAND, ReferenceForm
 
+from .crops import DEVIATION, MEAN
+
 __all__ = [
-    "CHANNEL_DEVIATION",
-    "CHANNEL_MEAN",
+    "DEVIATION",
     "JUMP_M",
     "LEAF_MIRROR",
     "LEAF_SLOTS",
+    "MEAN",
     "NORM_EPSILON",
     "RELEASED_TIPS_24",
     "RIGHT_HAND",
@@ -21,17 +23,13 @@ __all__ = [
     "TYPE_ROWS",
     "ReferenceForm",
 ]
+# From engine.models.crops: MEAN and DEVIATION, ImageNet's numbers in the order blue, green, red (two of them slightly
+# off), applied to red, green, blue: pictures were read as RGB and normalised as if they were BGR.
+#
 # From engine.ik.reference: JUMP_M, the undocumented 15 mm beyond which evaluation (not training) forgets the error
 # absorbed so far; RELEASED_TIPS_24, whose last entry lets the right hand aim at the rest position of the pelvis, so
 # that its rotation means nothing; LEAF_SLOTS, raw leaf rotations consumed in joint order (feet, head, hand) although
 # the templates' order is another, the fifth by nobody; ReferenceForm, the pelvis solved differently in training.
-
-CHANNEL_MEAN = (0.406, 0.457, 0.480)
-"""Subtracted from R, G, B in 0..1. ImageNet's means in the order B, G, R, two of them slightly off: the programs read
-pictures as RGB and normalised them as if they were BGR."""
-
-CHANNEL_DEVIATION = (0.225, 0.224, 0.229)
-"""Divides R, G, B afterwards; the same swap."""
 
 TWIST_TEMPLATE_OFFSET = -1
 """The template for the twist of joint j takes the embedding of joint j - 1: templates were counted from 0, twists from

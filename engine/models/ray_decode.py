@@ -1,0 +1,42 @@
+"""Places the joints that a network sees in a crop along the camera's rays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .network import RayGeometry
+
+CROP_PX = 256
+"""Side of the crop, px."""
+
+UNIT_M = 2.0
+"""Metres in one depth factor, whatever unit that is given in."""
+
+
+def skeleton_from_rays(uvd: Tensor, geometry: RayGeometry) -> Tensor:
+    """(N, K, 3) crop coordinates to positions in the camera frame, m, relative to the first joint, the pelvis.
+
+    The pixel (u + 1/2, v + 1/2) 256 of the crop gives a ray; d times the depth factor, plus the root's depth, the place
+    on it. A camera of zeros gives a skeleton of zeros (pictures without 3-D labels).
+    """
+    pixels = (uvd[..., :2] + 0.5) * CROP_PX
+    in_picture = pixels @ geometry.crop_to_image[:, :, :2].mT + geometry.crop_to_image[:, None, :, 2]
+    rays = in_picture @ geometry.inv_intrinsics[:, :, :2].mT + geometry.inv_intrinsics[:, None, :, 2]
+    unit = geometry.depth_factor[:, None]
+    depth = uvd[..., 2:] * unit + geometry.root[:, None, 2:]
+    positions = (rays * depth - geometry.root[:, None]) / unit
+    return UNIT_M * (positions - positions[:, :1])
+
+
+def uvd_from_skeleton(skeleton: Tensor, geometry: RayGeometry) -> Tensor:
+    """The reverse of `skeleton_from_rays`: positions relative to the pelvis, m, to (N, K, 3) crop coordinates.
+
+    The pelvis lies at the root. The camera must not be of zeros.
+    """
+    unit = geometry.depth_factor[:, None]
+    positions = skeleton * (unit / UNIT_M) + geometry.root[:, None]
+    seen = torch.linalg.solve(geometry.inv_intrinsics, (positions / positions[..., 2:]).mT).mT
+    from_corner = seen[..., :2] - geometry.crop_to_image[:, None, :, 2]
+    pixels = torch.linalg.solve(geometry.crop_to_image[:, :, :2], from_corner.mT).mT
+    return torch.cat([pixels / CROP_PX - 0.5, (positions[..., 2:] - geometry.root[:, None, 2:]) / unit], dim=-1)
