@@ -60,6 +60,18 @@ def build_network(architecture: Architecture, transformer: TransformerSettings |
             from .transformer_head import TransformerHead
 
             network = RayNetwork(architecture, HRNetW48(), TransformerHead(FEATURE_CHANNELS, transformer))
-        case _:
-            raise NotImplementedError(architecture.value)
+        case Architecture.HYBRIK_DECONVOLUTION_RESNET34:
+            from .heatmap_heads import DeconvolutionHead
+            from .ray_network import RayNetwork
+            from .resnet import ResNet34
+
+            network = RayNetwork(architecture, ResNet34(), DeconvolutionHead(architecture.joint_count))
+        case Architecture.HYBRIK_CAMERA_RESNET34:
+            from .camera_networks import HybrIKCameraResNet
+
+            network = HybrIKCameraResNet()
+        case Architecture.HYBRIK_CAMERA_HRNET48:
+            from .camera_networks import HybrIKCameraHRNet
+
+            network = HybrIKCameraHRNet()
     return network.eval()
