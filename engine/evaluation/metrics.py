@@ -10,6 +10,8 @@ import numpy as np
 
 from rig.rotations import rotation_angle, swing_twist
 
+from .procrustes import align_similarity
+
 STILL_FOOT_M = 0.01
 """A true foot point that moves less than this between two frames counts as standing, m."""
 
@@ -45,22 +47,9 @@ def procrustes_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     Source: Umeyama, Least-squares estimation of transformation parameters between two point patterns, PAMI 1991,
     eqs. 40-42.
     """
-    predicted, truth = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
-    present = np.isfinite(predicted).all(-1) & np.isfinite(truth).all(-1)
-    weight = present[..., None].astype(np.float64)
-    count = np.maximum(weight.sum(1, keepdims=True), 1.0)
-    source, target = np.where(present[..., None], predicted, 0.0), np.where(present[..., None], truth, 0.0)
-    source = (source - source.sum(1, keepdims=True) / count) * weight
-    target = (target - target.sum(1, keepdims=True) / count) * weight
-    u, singular, vt = np.linalg.svd(np.einsum("tpi,tpj->tij", target, source))
-    signs = np.ones_like(singular)
-    signs[:, 2] = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
-    rotmat = (u * signs[:, None, :]) @ vt
-    spread = (source**2).sum((1, 2))
-    scale = (singular * signs).sum(-1) / np.where(spread > 0, spread, 1.0)
-    errors = np.linalg.norm(scale[:, None, None] * np.einsum("tij,tpj->tpi", rotmat, source) - target, axis=-1)
-    enough = present.sum(1) >= 3
-    return np.where(present & enough[:, None], errors, np.nan)
+    errors = position_errors(align_similarity(predicted, truth), truth)
+    enough = np.isfinite(errors).sum(1) >= 3
+    return np.where(enough[:, None], errors, np.nan)
 
 
 def root_drift(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:

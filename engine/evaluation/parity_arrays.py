@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from engine.ik.reference_rotations import (
 )
 
 from . import recipe
+from .parity_crops import crop_arrays
 
 CHECKED_WEIGHTS: dict[str, tuple[int, ...]] = {
     "preact.conv1.weight": (64, 3, 7, 7),
@@ -170,9 +173,25 @@ def _summary(array: np.ndarray) -> np.ndarray:
     return np.concatenate([[flat.sum(), (flat * flat).sum()], flat[:4], flat[-2:]])
 
 
+def torch_arrays(module: str, calculator: str) -> Callable[[ParityFolder], dict[str, np.ndarray]]:
+    """The function of that name in a module beside this one, which loads torch only when called; no arrays without."""
+
+    def calculate(folder: ParityFolder) -> dict[str, np.ndarray]:
+        if find_spec("torch") is None:
+            return {}
+        return getattr(import_module(f".{module}", __package__), calculator)(folder)
+
+    return calculate
+
+
 CALCULATORS: dict[str, Callable[[ParityFolder], dict[str, np.ndarray]]] = {
     "ik": ik_arrays,
     "lbs": lbs_arrays,
     "recipe_check": recipe_arrays,
+    "net_hkt_res34": torch_arrays("parity_networks", "transformer_resnet34_arrays"),
+    "net_hkt_hrnet48": torch_arrays("parity_networks", "transformer_hrnet48_arrays"),
+    "crop": crop_arrays,
+    "metrics": torch_arrays("parity_training", "metrics_arrays"),
+    "camera_train": torch_arrays("parity_training", "camera_train_arrays"),
 }
 """What recalculates the arrays of each npz file; files without an entry are reported as missing."""
