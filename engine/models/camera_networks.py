@@ -55,6 +55,7 @@ class CameraNetwork(PoseNetwork):
         return replace(
             averaged_evidence(plain, mirrored),
             uvd=plain.uvd,
+            delta_betas=plain.delta_betas,
             camera=_averaged_camera(plain.camera, mirrored.camera),
         )
 

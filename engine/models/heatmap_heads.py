@@ -60,15 +60,19 @@ class HeatmapHead(nn.Module):
         return self.evidence(cell_probabilities(logits), vector)
 
     def evidence(self, probabilities: Tensor, vector: Tensor) -> Evidence:
-        """Heat-maps (N, K, 64, 64, 64) that sum to 1 and the vector (N, width) to evidence."""
+        """Heat-maps (N, K, 64, 64, 64) that sum to 1 and the vector (N, width) to evidence.
+
+        Without a camera `maxvals` are ones, as in the released program.
+        """
         delta_betas = self.decshape(vector)
         has_camera = self.camera_parameters > 0
+        peaks = largest_probability(probabilities) if has_camera else vector.new_ones(len(vector), self.joints, 1)
         return Evidence(
             uvd=expected_uvd(probabilities, self.normalises_again),
             twist=self.decphi(vector).reshape(-1, 23, 2),
             delta_betas=delta_betas,
             betas=delta_betas + self.init_shape,
-            maxvals=largest_probability(probabilities),
+            maxvals=peaks,
             leaf_quats_wxyz=None if has_camera else self.decleaf(vector).reshape(-1, 5, 4),
             camera=self.deccam(vector) + self.init_cam if has_camera else None,
             sigma=self.decsigma(vector).sigmoid()[:, :, None] if has_camera else None,
