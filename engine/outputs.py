@@ -17,7 +17,7 @@ from .settings import Settings
 BLENDER_SUFFIXES = (".fbx", ".glb", ".blend", ".usdc")
 """Formats written by Blender, all people in one file."""
 
-OWN_SUFFIXES = (".npz", ".bvh")
+OWN_SUFFIXES = (".npz", ".bvh", ".pk")
 """Formats written without Blender, one file per person."""
 
 
@@ -62,6 +62,10 @@ def write_outputs(
             target = path if len(records) == 1 else path.with_name(f"{path.stem}_{record.person_id}{path.suffix}")
             if suffix == ".npz":
                 save_motion(target, record)
+            elif suffix == ".pk":
+                from .importing.hybrik_motion import export_hybrik
+
+                export_hybrik(target, record)
             else:
                 from .export.bvh import write_bvh
 

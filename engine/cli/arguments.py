@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .. import __version__
 from ..settings import load_toml, setting_fields, settings_from
 from .model_commands import add_models_parser
 
-FORMATS = ("fbx", "glb", "bvh", "npz", "blend", "usdc")
+FORMATS = ("fbx", "glb", "bvh", "npz", "blend", "usdc", "pk")
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -58,6 +60,19 @@ def build_parser() -> argparse.ArgumentParser:
     _add_out(refine, required=False)
     _add_progress(refine)
     _add_settings(refine, ("video", "detection"))
+
+    imported = command("import", "turn a result file of another program (HybrIK's res.pk) into the same outputs")
+    imported.add_argument("file", type=Path, metavar="FILE", help="the result file, such as res.pk")
+    imported.add_argument(
+        "--fps", required=True, dest="source_fps", metavar="FPS",
+        help="rate of the video the file was made from (25, 29.97, 30000/1001), which the file does not hold",
+    )  # fmt: skip
+    imported.add_argument(
+        "--raw", action="store_true", help="keep rotations and path as they are: no cleaning, no floor, no foot lock"
+    )
+    _add_out(imported)
+    _add_progress(imported)
+    _add_settings(imported, ("video", "detection", "people"), renamed={"fps": "output-fps"})
 
     preview = command("preview", "write an overlay video and a contact sheet of a job")
     preview.add_argument("job", type=Path, metavar="JOB", help="job folder")
@@ -120,7 +135,9 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--progress-poses", action="store_true", help="with json: also each frame's preliminary pose")
 
 
-def _add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...]) -> None:
+def _add_settings(
+    parser: argparse.ArgumentParser, left_out: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
+) -> None:
     parser.add_argument("--settings", type=Path, metavar="TOML", help="file with any of the settings below")
     groups: dict[str, argparse._ArgumentGroup] = {}
     for item in setting_fields():
@@ -130,7 +147,7 @@ def _add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...]) ->
         if meta["group"] not in groups:
             groups[meta["group"]] = parser.add_argument_group(meta["group"])
         group = groups[meta["group"]]
-        flag = "--" + name.replace("_", "-")
+        flag = "--" + renamed.get(name, name).replace("_", "-")
         if isinstance(item.default, bool):
             action = group.add_argument(
                 flag, dest=f"set_{name}", action=argparse.BooleanOptionalAction, default=None, help=meta["help"]

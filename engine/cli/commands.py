@@ -68,6 +68,19 @@ def _batch(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     return EngineError.exit_code if failed else 0
 
 
+def _import(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from rig.timing import parse_rate
+
+    from ..importing.run_import import import_file
+
+    files, people = import_file(
+        arguments.file, arguments.out, _settings(arguments), parse_rate(arguments.source_fps), reporter,
+        raw=arguments.raw,
+    )  # fmt: skip
+    reporter.result("", [str(path) for path in files], people)
+    return 0
+
+
 def _preview(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     from ..job import open_job
     from ..preview.job_preview import preview_job
@@ -146,6 +159,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
     "preview": _preview,
     "info": _info,
     "doctor": _doctor,
+    "import": _import,
     "models": run_models,
     "evaluate": _evaluate,
 }

@@ -84,7 +84,8 @@ def _list(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
         title = CATALOGUE[row["name"]].title if row["name"] in CATALOGUE else "your own network"
         print(f"{row['name']}  ({title})\n  {row['state']}")
         if row["state"] == "not added":
-            print(f"  {CATALOGUE[row['name']].instruction}")
+            print(f"  download {row['download']}\n  from     {row['from']}\n  licence  {row['licence']}")
+            print(f"  then     mocap models add {row['name']} {CATALOGUE[row['name']].command_file}")
         else:
             print(f"  file     {row['file']} ({row['format']})\n  blake2b  {row['blake2b']}")
             print(f"  licence  {row['licence']}")

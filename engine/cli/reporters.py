@@ -90,7 +90,8 @@ class TextReporter:
         self._end_line()
         for file in files:
             self._out.write(f"wrote {file}\n")
-        self._out.write(f"job   {job}\n")
+        if job:
+            self._out.write(f"job   {job}\n")
         self._out.flush()
 
     def failed(self, message: str, exit_code: int) -> None:

@@ -88,7 +88,7 @@ def _with_body(state: dict[str, Tensor], network: PoseNetwork, path: Path, body:
         return out
     if body is None:
         raise InputError(
-            f"{path} holds no body (it lacks {lacking[0]}); name your own SMPL file, or a released checkpoint, with --body."
+            f"{path} holds no body (it lacks {lacking[0]}); give your own SMPL file or a released checkpoint as --body."
         )
     supplied = body_entries(body)
     missing = [key for key in lacking if key not in supplied]

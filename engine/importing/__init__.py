@@ -1,0 +1,1 @@
+"""Importing: results of other programs become motion of this one."""
