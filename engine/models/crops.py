@@ -170,20 +170,15 @@ def normalise(crops: np.ndarray) -> np.ndarray:
     """
     if crops.ndim != 4 or crops.shape[3] != 3 or crops.dtype != np.uint8:
         raise InputError(f"crops are {crops.dtype} of shape {crops.shape}, expected (count, side, side, 3) uint8 RGB")
-    divided, plain = _normalised_grey_levels()
+    mean, deviation = (np.array(values, np.float32)[:, None, None] for values in (MEAN, DEVIATION))
     result = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32)
     for crop, planes in zip(crops, result, strict=True):
-        tables = divided if crop.max(initial=0) > 1 else plain
-        for channel in range(3):
-            np.take(tables[channel], crop[..., channel], out=planes[channel], mode="clip")
+        planes[...] = crop.transpose(2, 0, 1)
+        if crop.max(initial=0) > 1:
+            planes /= np.float32(255)
+        planes -= mean
+        planes /= deviation
     return result
-
-
-def _normalised_grey_levels() -> tuple[np.ndarray, np.ndarray]:
-    """What each of the 256 grey levels becomes in each channel, (3, 256) float32: divided by 255, and not."""
-    levels = np.arange(256, dtype=np.float32)
-    mean, deviation = np.array(MEAN, np.float32)[:, None], np.array(DEVIATION, np.float32)[:, None]
-    return (levels / np.float32(255) - mean) / deviation, (levels - mean) / deviation
 
 
 def map_points(points: np.ndarray, affine: np.ndarray) -> np.ndarray:

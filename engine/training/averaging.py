@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -22,7 +22,7 @@ def average_files(paths: Sequence[Path]) -> dict[str, Tensor]:
     Raises InputError naming the file when one cannot be read, holds something else than tensors by name, or does not
     fit the first.
     """
-    return average_states(_states(paths))
+    return average_states((str(path), _load(path)) for path in paths)
 
 
 def average_states(states: Iterable[tuple[str, Mapping[str, Tensor]]]) -> dict[str, Tensor]:
@@ -41,6 +41,7 @@ def average_states(states: Iterable[tuple[str, Mapping[str, Tensor]]]) -> dict[s
             for name, total in sums.items():
                 total += state[name].to("cpu", torch.float64)
         count += 1
+        del state  # before the next one is read
     if count == 0:
         raise InputError("there is no checkpoint to average; give at least one file")
     return {name: (sums.pop(name) / count).to(torch.float32) for name in list(sums)}
@@ -59,12 +60,11 @@ def _require_same_entries(first: str, sums: Mapping[str, Tensor], source: str, s
             )
 
 
-def _states(paths: Sequence[Path]) -> Iterator[tuple[str, Mapping[str, Tensor]]]:
-    for path in paths:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, BadZipFile, pickle.UnpicklingError) as error:
-            raise InputError(f"{path} cannot be read as a checkpoint: {error}") from error
-        if not isinstance(state, Mapping) or not all(isinstance(entry, Tensor) for entry in state.values()):
-            raise InputError(f"{path} is not a checkpoint of tensors by name")
-        yield str(path), state
+def _load(path: Path) -> Mapping[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, BadZipFile, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} cannot be read as a checkpoint: {error}") from error
+    if not isinstance(state, Mapping) or not all(isinstance(entry, Tensor) for entry in state.values()):
+        raise InputError(f"{path} is not a checkpoint of tensors by name")
+    return state

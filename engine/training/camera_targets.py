@@ -18,9 +18,9 @@ LARGEST_ERROR_MM = 70.0
 class CameraTargets:
     """Of N people: scale (N,) s, trans (N, 2) m, solved (N,), accurate (N,), error_mm (N,).
 
-    Where fewer than two joints of different uv have full weight, `solved` is false, scale and trans are 0 and
-    error_mm is -1. `accurate` says that error_mm, the mean distance of the back-projected joints, is below 70 mm; the
-    published training did not use it.
+    Where no scale is defined (fewer than two different joints have full weight), `solved` is false, scale and trans
+    are 0 and error_mm is -1. `accurate` says that error_mm, the mean distance of the back-projected joints, is below
+    70 mm; the published training did not use it.
     """
 
     scale: np.ndarray
@@ -48,7 +48,7 @@ def camera_targets(xyz: np.ndarray, uvd: np.ndarray, weights: np.ndarray) -> Cam
         right = xy - CROP_PX / FOCAL_PX * here * z
         # The shifts eliminated: what is left of both sides is measured from its mean.
         spread, offset = here - here.mean(axis=0), right - right.mean(axis=0)
-        if not spread.any():
+        if not (np.ptp(here, axis=0).any() and (spread * offset).sum()):
             continue
         inverse_scale = (spread * offset).sum() / (spread * spread).sum()
         shift = here.mean(axis=0) * inverse_scale - right.mean(axis=0)

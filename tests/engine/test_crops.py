@@ -143,6 +143,32 @@ def test_normalisation_divides_only_crops_brighter_than_one():
     assert normalise(crops[:0]).shape == (0, 3, 256, 256)
 
 
+def test_crops_made_by_torch_are_the_same_integers():
+    torch = pytest.importorskip("torch")
+    from engine.models import crops_torch
+
+    rng = np.random.default_rng(3)
+    pictures = np.stack([PICTURE, recipe.picture(6, 300, 420)])
+    owner = rng.integers(0, 2, 12)
+    frames = [
+        square_frame(rng.uniform(-60, [480, 360]), rng.uniform(150, 700), degrees)
+        for degrees in np.where(np.arange(12) % 2, rng.uniform(-60, 60, 12), 0.0)
+    ]
+    expected = np.stack([warp_crop(pictures[index], frame) for index, frame in zip(owner, frames, strict=True)])
+    crops = crops_torch.warp_crops(torch.from_numpy(pictures), frames, torch.from_numpy(owner))
+    difference = np.abs(crops.numpy().astype(int) - expected)
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01
+    expected[3] = np.minimum(expected[3], 1)
+    network_input = crops_torch.normalise(torch.from_numpy(expected))
+    np.testing.assert_allclose(network_input.numpy(), normalise(expected), atol=1e-6)
+    assert crops_torch.warp_crops(torch.from_numpy(pictures), []).shape == (0, 256, 256, 3)
+    with pytest.raises(InputError, match="numbers below 2"):
+        crops_torch.warp_crops(torch.from_numpy(pictures), frames)
+    with pytest.raises(InputError, match=r"expected .count, height, width, 3. uint8"):
+        crops_torch.warp_crops(torch.from_numpy(pictures).float(), frames[:2])
+
+
 def test_annotation_boxes_end_at_their_last_pixel_and_stay_inside():
     boxes = [[10, 20, 30, 40], [-5, 5, 3, 0], [400, 290, 50, 50]]
     expected = [[10, 20, 39, 59], [0, 5, 0, 5], [400, 290, 419, 299]]
