@@ -1,11 +1,12 @@
-"""What the network sees of a job's video: detected once into the job folder, read back as people over time."""
+"""What the networks see of a job's video: looked at once into the job folder, read back as people over time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from rig.timing import parse_rate
 
@@ -16,6 +17,10 @@ from .detection.pose_networks import Device
 from .detection.selection import PersonSelection
 from .detection.store import DetectionStore
 from .errors import InputError, RigError
+from .image_poses.choice import check_network, load_predictor, network_options, uses_network
+from .image_poses.evidence import JOINTS, PersonEvidence, Predictor
+from .image_poses.run_network import person_folder, run_network
+from .image_poses.store import EvidenceStore
 from .job import Clip, Job, find_job
 from .poses import LandmarkSequence
 from .progress import Reporter
@@ -59,7 +64,10 @@ def _rate(name: str, value: str) -> Fraction:
 def detector_options(settings: Settings) -> DetectorOptions:
     """How the settings ask for people to be looked for."""
     return DetectorOptions(
-        max_people=settings.max_people, bundle=settings.detector or None, device=Device(settings.device)
+        max_people=settings.max_people,
+        bundle=settings.detector or None,
+        # Beside an image network the detector takes little time, and its driver is absent where CUDA computes.
+        device=Device.CPU if uses_network(settings) else Device(settings.device),
     )
 
 
@@ -68,6 +76,13 @@ def open_clip(video: str, settings: Settings, folder: Path) -> Job:
     is_camera = video.startswith(CAMERA_PREFIX)
     if is_camera and not settings.end:
         raise InputError(f"camera {video} never ends by itself; say how many seconds to capture with --end")
+    if uses_network(settings):
+        if is_camera:
+            raise InputError(
+                f"camera {video} cannot be read a second time, which model {settings.model} needs; record a video, "
+                "or use the model landmarks"
+            )
+        check_network(settings)
     options = read_options(settings)
     with VideoReader(video, options) as reader:
         info = reader.info
@@ -96,11 +111,15 @@ def open_clip(video: str, settings: Settings, folder: Path) -> Job:
 
 
 def estimate_people(
-    job: Job, reporter: Reporter, on_frame: Callable[[FrameDetections], None] = lambda frame: None
+    job: Job,
+    reporter: Reporter,
+    on_frame: Callable[[FrameDetections], None] = lambda frame: None,
+    load: Callable[[Settings], Predictor] = load_predictor,
 ) -> None:
-    """Run the detector over the job's video, or over what an interrupted run left; needs nothing if all is there.
+    """Run the detector over the job's video, then the model that the settings name over the people they choose.
 
-    Raises EngineError; frames detected until then are kept.
+    What an interrupted run left is gone on from; nothing is run where all is there. Raises EngineError; what was seen
+    until then is kept.
     """
     options, detector = read_options(job.settings), detector_options(job.settings)
     store = open_store(job.detections_folder, job.video_hash, options, detector)
@@ -114,15 +133,46 @@ def estimate_people(
     )
     for warning in run.warnings:
         reporter.warning(warning)
+    if uses_network(job.settings):
+        run_network(
+            job.video,
+            options,
+            landmark_sequences(store, chosen_people(job.settings)),
+            job.clip.image_size,
+            network_options(job.settings),
+            lambda: load(job.settings),
+            job.network_folder,
+            store.key,
+            on_progress=lambda done, total: reporter.progress("network", done, total),
+        )
 
 
 @dataclass(frozen=True)
 class SeenPeople:
-    """The chosen people of a clip; `end_s` is where the animation ends on the clock of their times, s."""
+    """The chosen people of a clip; `end_s` is where the animation ends on the clock of their times, s.
+
+    evidence holds by person id what an image network said, where one was used.
+    """
 
     landmarks: list[LandmarkSequence]
     clip: Clip
     end_s: float
+    evidence: dict[int, PersonEvidence] = field(default_factory=dict)
+
+    def model(self, person_id: int) -> dict[str, Any]:
+        """What posed this person, for the result's provenance: name, licence, what else must be known."""
+        evidence = self.evidence.get(person_id)
+        if evidence is None:
+            return {"name": "MediaPipe BlazePose + geometric lifting", "licence": "Apache-2.0"}
+        facts = evidence.facts
+        about = {
+            "name": f"{facts.title} on people found by MediaPipe BlazePose",
+            "licence": facts.licence,
+            "derived_from": "SMPL",
+        }
+        if facts.point_count == JOINTS and not facts.trained_right_hand:
+            about["right_hand"] = "follows the wrist; the network never learned to turn it"
+        return about
 
 
 def read_people(job: Job) -> SeenPeople:
@@ -145,4 +195,14 @@ def read_people(job: Job) -> SeenPeople:
     if end_s - last_s > max(1.0, 10 * frame_s):
         # The file promised more than could be decoded.
         end_s = last_s + frame_s
-    return SeenPeople(landmarks, job.clip, max(end_s, last_s + 0.5 * frame_s))
+    evidence: dict[int, PersonEvidence] = {}
+    if uses_network(settings):
+        for person in landmarks:
+            kept = EvidenceStore(person_folder(job.network_folder, person.person_id))
+            if kept.key.get("detections") != store.key or kept.key.get("name") != settings.model:
+                raise InputError(
+                    f"job {job.folder} holds nothing that model {settings.model} said about person "
+                    f"{person.person_id}; `mocap run` with this person looks"
+                )
+            evidence[person.person_id] = kept.read()
+    return SeenPeople(landmarks, job.clip, max(end_s, last_s + 0.5 * frame_s), evidence)

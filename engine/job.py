@@ -49,6 +49,10 @@ class Job:
         return self.folder / "detections"
 
     @property
+    def network_folder(self) -> Path:
+        return self.folder / "network"
+
+    @property
     def log_path(self) -> Path:
         return self.folder / "job.log"
 

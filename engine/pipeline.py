@@ -1,9 +1,9 @@
 """The main path: from a video to finished motion and files.
 
-    video -> detections -> tracks -> landmarks -> joints and twists -> inverse kinematics -> Motion
+    video -> detections -> tracks -> landmarks (-> image network) -> joints and twists -> inverse kinematics -> Motion
       -> root -> outliers, gaps, smoothing -> floor -> contacts, foot lock -> resampling -> files
 
-Everything after the landmarks is `Motion -> Motion`, cheap, and runs again from the cached detections.
+Everything after the networks is `Motion -> Motion`, cheap, and runs again from what they said, which is cached.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from .floor import settle_on_floor
 from .foot_lock import FootLockConfig, FootLockMode, lock_feet, mean_slide_m
 from .gaps import GapConfig, GapPolicy, fill_gaps
 from .ik.solve import IKMode, solve_motion
+from .image_poses.evidence import PersonEvidence
+from .image_poses.network_poses import pose_by_network
 from .job import Job, find_job
 from .job_log import logged
 from .lifting import GeometricLifter
@@ -89,7 +91,7 @@ def _finish(job: Job, outputs: Sequence[Path], body: BodyModel, reporter: Report
     people = read_people(job)
     camera = Camera.from_fov(job.clip.image_size, settings.fov)
     records = reconstruct(people, camera, body, settings, reporter)
-    records = [replace(record, provenance=_provenance(job, body, settings, record.motion)) for record in records]
+    records = [replace(record, provenance=_provenance(job, people, body, record)) for record in records]
     meshes = [body.mesh(record.motion.betas) for record in records]
     job.save()
     _keep(job, records, meshes)
@@ -114,7 +116,7 @@ def reconstruct(
     motions: list[Motion] = []
     person_ids: list[int] = []
     for number, landmarks in enumerate(people.landmarks):
-        poses, motion = pose_person(landmarks, camera, body, settings)
+        poses, motion = pose_person(landmarks, camera, body, settings, people.evidence.get(landmarks.person_id))
         reporter.progress("solve", 4 * number + 1, stages)
         try:
             motion = fit_root(motion, poses, camera)
@@ -143,15 +145,28 @@ def reconstruct(
 
 
 def pose_person(
-    landmarks: LandmarkSequence, camera: Camera, body: BodyModel, settings: Settings
+    landmarks: LandmarkSequence,
+    camera: Camera,
+    body: BodyModel,
+    settings: Settings,
+    evidence: PersonEvidence | None = None,
 ) -> tuple[PoseSequence, Motion]:
-    """Lift one person's landmarks, fit one body to the clip, solve its rotations."""
+    """Lift one person's landmarks, or take a network's evidence; fit one body to the clip, solve its rotations."""
     landmarks = undo_side_swaps(landmarks)
+    if evidence is None:
+        poses, betas = pose_by_lifting(landmarks, camera, body, settings.height or None)
+    else:
+        poses, betas = pose_by_network(evidence, landmarks, camera, body, settings.height or None)
+    return poses, solve_motion(poses, body.skeleton(betas), betas, IKMode(settings.ik))
+
+
+def pose_by_lifting(
+    landmarks: LandmarkSequence, camera: Camera, body: BodyModel, height_m: float | None
+) -> tuple[PoseSequence, np.ndarray]:
+    """Poses lifted from landmarks, and the shape (B,) of the body that they were fitted with."""
     mean_body = GeometricLifter(body.skeleton(np.zeros(body.shape_count)))
-    betas = fit_betas(mean_body.lift(landmarks, camera), body, settings.height or None)
-    skeleton = body.skeleton(betas)
-    poses = GeometricLifter(skeleton).lift(landmarks, camera)
-    return poses, solve_motion(poses, skeleton, betas, IKMode(settings.ik))
+    betas = fit_betas(mean_body.lift(landmarks, camera), body, height_m)
+    return GeometricLifter(body.skeleton(betas)).lift(landmarks, camera), betas
 
 
 def _live_poses(job: Job, body: BodyModel, reporter: Reporter) -> Callable[[FrameDetections], None]:
@@ -180,13 +195,14 @@ def _record(motion: Motion, camera: Camera, person_id: int) -> MotionRecord:
     )
 
 
-def _provenance(job: Job, body: BodyModel, settings: Settings, motion: Motion) -> dict[str, Any]:
+def _provenance(job: Job, people: SeenPeople, body: BodyModel, record: MotionRecord) -> dict[str, Any]:
+    motion = record.motion
     return {
         "program": "swingtwist",
         "version": __version__,
-        "settings": asdict(settings),
+        "settings": asdict(job.settings),
         "input": {"name": Path(job.video).name, "blake2b": job.video_hash},
-        "model": {"name": "MediaPipe BlazePose + geometric lifting", "licence": "Apache-2.0"},
+        "model": people.model(record.person_id),
         "body": {"name": body.name, "licence": body.licence},
         "measured": {
             "coverage": round(float((motion.confidence > 0).any(axis=1).mean()), 4),

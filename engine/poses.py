@@ -77,6 +77,8 @@ class PoseSequence:
     scores        (T, 24) 0..1 confidence of each joint
     leaf_rotmats  (T, 24, 3, 3) global rotation, camera axes, of the joints without a child bone to point them
                   (head, hands, feet); NaN elsewhere and where not seen
+    root_m        (T, 3) m, camera frame, the pelvis where the source knows its place itself (NaN where it does not);
+                  None where it has to be fitted to the keypoints
     """
 
     person_id: int
@@ -86,6 +88,7 @@ class PoseSequence:
     keypoints_2d: np.ndarray
     scores: np.ndarray
     leaf_rotmats: np.ndarray
+    root_m: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
@@ -99,6 +102,8 @@ class PoseSequence:
             ("leaf_rotmats", ("T", joints, 3, 3)),
         ):
             object.__setattr__(self, name, check_array(name, getattr(self, name), shape, sizes=sizes))
+        if self.root_m is not None:
+            object.__setattr__(self, "root_m", check_array("root_m", self.root_m, ("T", 3), sizes=sizes))
 
     def __len__(self) -> int:
         return len(self.times_s)

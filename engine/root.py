@@ -47,7 +47,8 @@ def fit_root(motion: Motion, poses: PoseSequence, camera: Camera, config: RootCo
     For a keypoint with bearing (u, v) a joint at offset p from the pelvis c obeys c_x - u c_z = u p_z - p_x and
     c_y - v c_z = v p_z - p_y (camera frame): linear in c, solved for all frames at once by iteratively re-weighted
     least squares (Cauchy weights). Distance is then smoothed along time and the other two solved again for it, so
-    that steadying the depth does not move the person in the picture.
+    that steadying the depth does not move the person in the picture. Where the poses bring a place of their own
+    (`root_m`), its distance is used in place of the solved one.
     Frames without evidence are interpolated; their pelvis' confidence becomes 0.
     Raises InputError when motion and poses differ in length or no frame has enough keypoints.
     """
@@ -72,6 +73,10 @@ def fit_root(motion: Motion, poses: PoseSequence, camera: Camera, config: RootCo
         size = np.sqrt(np.sum(prior[..., None] * offsets**2, axis=(1, 2)) / np.maximum(prior.sum(1), 1e-9))
         scale = config.residual_scale * 2.0 * np.maximum(size, 0.1)
         weights = prior / (1.0 + np.sum(residual**2, axis=-1) / scale[:, None] ** 2)
+
+    if poses.root_m is not None:
+        known = np.isfinite(poses.root_m).all(axis=1)
+        pelvis = np.where(known[:, None], poses.root_m, pelvis)
 
     near, far = config.depth_limits_m
     sound = enough & np.isfinite(pelvis).all(axis=1) & (pelvis[:, 2] > near) & (pelvis[:, 2] < far)

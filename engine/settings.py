@@ -15,6 +15,10 @@ def _setting(default: Any, group: str, text: str, *, choices: tuple[str, ...] = 
     return field(default=default, metadata={"group": group, "help": text, "choices": choices, "metavar": metavar})
 
 
+LANDMARKS = "landmarks"
+"""The model that needs no network but the detector's own."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one capture; plain values only, so that importing this loads nothing heavy.
@@ -43,8 +47,22 @@ class Settings:
         metavar="FILE",
     )
     device: str = _setting(
-        "cpu", "detection", "where the detector runs; gpu needs an OpenGL ES driver", choices=("cpu", "gpu")
+        "cpu",
+        "detection",
+        "where an image network --model runs (gpu needs CUDA), else the detector (gpu needs an OpenGL ES driver)",
+        choices=("cpu", "gpu"),
     )
+    model: str = _setting(
+        LANDMARKS,
+        "detection",
+        'what poses people: "landmarks", lifted from the detector\'s points, or an image network that was added with '
+        "`mocap models add`, such as hybrik-transformer",
+        metavar="NAME",
+    )
+    flip_test: bool = _setting(
+        False, "detection", "show the --model mirror images too: a little better, twice the time"
+    )
+    batch_size: int = _setting(16, "detection", "crops that the --model looks at together", metavar="N")
     threads: int = _setting(0, "detection", "threads that decode video; 0 lets the decoder choose", metavar="N")
     person: str = _setting(
         "largest",
@@ -103,7 +121,7 @@ class Settings:
                 raise InputError(f"setting {item.name} is {value!r}, expected one of {', '.join(choices)}")
         for name, low, high in (
             ("start", 0.0, 1e6), ("end", 0.0, 1e6), ("slow_motion", 0.05, 100.0), ("max_people", 1, 20),
-            ("threads", 0, 256), ("fov", 5.0, 150.0), ("fill", 0.0, 1e6),
+            ("threads", 0, 256), ("batch_size", 1, 4096), ("fov", 5.0, 150.0), ("fill", 0.0, 1e6),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"setting {name} is {getattr(self, name)}, expected {low} to {high}")
@@ -122,7 +140,7 @@ class Settings:
 NETWORK_SETTINGS = tuple(
     item.name
     for item in fields(Settings)
-    if item.metadata["group"] in ("video", "detection") and item.name != "threads"
+    if item.metadata["group"] in ("video", "detection") and item.name not in ("threads", "batch_size")
 )
 """Names of the settings that decide what the network sees; a refinement cannot change them."""
 

@@ -1,0 +1,66 @@
+"""Which network the settings name: whether it can be used, what identifies its results, and loading it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from ..errors import InputError, MissingTool
+from ..models.catalogue import CATALOGUE
+from ..models.registry import InstalledModel, ModelFormat, find_model
+from ..settings import LANDMARKS, Settings
+from .evidence import Predictor
+from .run_network import NetworkOptions
+
+TORCH_COMMAND = "pip install torch"
+
+
+def uses_network(settings: Settings) -> bool:
+    """Whether the settings name an image network, and not the detector's own landmarks."""
+    return settings.model != LANDMARKS
+
+
+def check_network(settings: Settings) -> None:
+    """Raise, before any long work, what `load_predictor` would: MissingTool or InputError."""
+    model = _find(settings)
+    if model.format is ModelFormat.TORCH and find_spec("torch") is None:
+        raise MissingTool(
+            f"model {settings.model} needs PyTorch, which is not installed; install it with: {TORCH_COMMAND}"
+        )
+    if _torch_device(settings) != "cpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError(f"device is {settings.device!r} but PyTorch finds no GPU here; choose --device cpu")
+
+
+def network_options(settings: Settings) -> NetworkOptions:
+    """What identifies and rules the run of the network. Raises MissingTool or InputError for one that is not there."""
+    model = _find(settings)
+    return NetworkOptions(
+        name=model.name, model_hash=model.blake2b, flip_test=settings.flip_test, batch_size=settings.batch_size
+    )
+
+
+def load_predictor(settings: Settings) -> Predictor:
+    """The network that the settings name, on their device. Raises MissingTool or InputError."""
+    model = _find(settings)
+    from ..models.load import load_network
+    from .torch_predictor import TorchPredictor
+
+    return TorchPredictor(load_network(model, _torch_device(settings)), _title(model), model.licence)
+
+
+def _find(settings: Settings) -> InstalledModel:
+    try:
+        return find_model(settings.model)
+    except InputError as error:
+        raise InputError(f"setting model: {error}") from error
+
+
+def _title(model: InstalledModel) -> str:
+    entry = CATALOGUE.get(model.name)
+    return f"{model.name} ({entry.title})" if entry else f"{model.name} ({model.architecture.value})"
+
+
+def _torch_device(settings: Settings) -> str:
+    return "cpu" if settings.device == "cpu" else "cuda"

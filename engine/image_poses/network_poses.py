@@ -1,0 +1,194 @@
+"""From what a network said about one person to joints, twists, scores and a shape, in front of the job's camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rig.kinematics import global_rotations
+from rig.local_regression import smooth_series
+from rig.skeleton import SMPL_PARENTS, Skeleton
+
+from ..body.fit import fit_betas
+from ..body.model import BodyModel
+from ..camera import Camera
+from ..ik.plan import TIPS_24
+from ..ik.reference import solve_reference
+from ..ik.solve import size_ratio
+from ..lifting.landmark_scores import joint_scores, landmark_scores
+from ..poses import LandmarkSequence, PoseSequence
+from .camera_decode import camera_skeleton, in_camera
+from .evidence import JOINTS, POINTS, PersonEvidence
+from .root_depth import solve_root_depth
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """How evidence becomes poses.
+
+    depth_bandwidth_s  of the smoothing in time of the distance that is solved for, s
+    half_sigma         spread, in parts of the crop, at which a point's score is one half
+    least_score        of a joint that the network placed and the detector does not see: trained guesses, not nothing
+    bridged_score      of joints in frames in which only the network saw the person
+    """
+
+    depth_bandwidth_s: float = 0.1
+    half_sigma: float = 0.05
+    least_score: float = 0.1
+    bridged_score: float = 0.3
+
+
+_DEFAULT = DecodeConfig()
+_ENDS = (10, 11, 15, 22, 23)
+"""Feet, head and hands: no bone of the 24 joints starts there."""
+_SMALLEST_TWIST = 1e-3
+_CELLS = 64
+"""Cells of a heat-map along each axis."""
+
+
+def network_poses(
+    evidence: PersonEvidence, landmarks: LandmarkSequence, camera: Camera, config: DecodeConfig = _DEFAULT
+) -> PoseSequence:
+    """The person over all frames of `landmarks`; frames that the network did not look at are missing.
+
+    Networks of 24 joints do not know how far away the person is: their root depth is solved for
+    (`solve_root_depth`). Networks of 29 points place the person with a camera of their own, which is told in the
+    job's; that place is `root_m`. Rotations of head, hands and feet come from the network's own inverse kinematics on
+    its own body; where it never learned to turn the right hand, that hand follows its wrist.
+    """
+    evidence = evidence.finite()
+    frames, rows = len(landmarks), evidence.rows
+    if not len(rows):
+        return _never_seen(landmarks)
+    scores = _scores(evidence, landmarks, camera, config)
+    rest = np.median(evidence.network.rest_joints, axis=0)
+    root = None
+    if evidence.facts.point_count == POINTS:
+        skeleton, position = camera_skeleton(evidence, camera.image_size)
+        root = _spread(in_camera(position, evidence, camera.image_size, camera), rows, frames)
+    else:
+        skeleton = _ray_skeleton(evidence, camera, landmarks.times_s[rows], rest, scores, config)
+    twist = evidence.network.twist
+    length = np.linalg.norm(twist, axis=-1, keepdims=True)
+    twist = np.where(length > _SMALLEST_TWIST, twist / np.maximum(length, _SMALLEST_TWIST), np.nan)
+    return PoseSequence(
+        person_id=landmarks.person_id,
+        times_s=landmarks.times_s,
+        joints=_spread(skeleton[:, :JOINTS], rows, frames),
+        twist=_spread(twist, rows, frames),
+        keypoints_2d=_spread(evidence.keypoints_px()[:, :JOINTS], rows, frames),
+        scores=np.nan_to_num(_spread(scores, rows, frames)),
+        leaf_rotmats=_spread(_leaf_rotmats(evidence, skeleton, rest), rows, frames),
+        root_m=root,
+    )
+
+
+def _never_seen(landmarks: LandmarkSequence) -> PoseSequence:
+    def missing(*shape: int) -> np.ndarray:
+        return np.full((len(landmarks), *shape), np.nan)
+
+    return PoseSequence(
+        person_id=landmarks.person_id,
+        times_s=landmarks.times_s,
+        joints=missing(JOINTS, 3),
+        twist=missing(JOINTS - 1, 2),
+        keypoints_2d=missing(JOINTS, 2),
+        scores=np.zeros((len(landmarks), JOINTS)),
+        leaf_rotmats=missing(JOINTS, 3, 3),
+    )
+
+
+def network_betas(evidence: PersonEvidence) -> np.ndarray:
+    """(10,) shape of the network's own body: the median over the clip; the mean shape where nothing was seen."""
+    betas = evidence.finite().network.betas
+    return np.median(betas, axis=0) if len(betas) else np.zeros(betas.shape[1])
+
+
+def pose_by_network(
+    evidence: PersonEvidence, landmarks: LandmarkSequence, camera: Camera, body: BodyModel, height_m: float | None
+) -> tuple[PoseSequence, np.ndarray]:
+    """Poses and the shape (B,) of `body` that fits them.
+
+    Of the SMPL body, which is the network's own, the network's shape; of others, and for a given height, the shape
+    with the bone lengths that the network saw. A place of the network's own is scaled like the body.
+    """
+    poses = network_poses(evidence, landmarks, camera)
+    if body.name == "smpl" and height_m is None and body.shape_count == evidence.network.betas.shape[1]:
+        betas = network_betas(evidence)
+    else:
+        betas = fit_betas(poses, body, height_m)
+    return _sized_for(poses, body.skeleton(betas)), betas
+
+
+def _sized_for(poses: PoseSequence, skeleton: Skeleton) -> PoseSequence:
+    """With `root_m` such that a body of this size looks as large as the one that the network saw."""
+    if poses.root_m is None:
+        return poses
+    seen = np.isfinite(poses.joints).all(axis=(1, 2))
+    return replace(poses, root_m=poses.root_m * float(np.median(size_ratio(poses.joints[seen], skeleton))))
+
+
+def _ray_skeleton(
+    evidence: PersonEvidence,
+    camera: Camera,
+    times_s: np.ndarray,
+    rest: np.ndarray,
+    scores: np.ndarray,
+    config: DecodeConfig,
+) -> np.ndarray:
+    """(N, 24, 3) m relative to the pelvis: each joint on its ray, at its predicted depth from the solved one.
+
+    Source: HybrIK-Transformer (Oreshkin 2023), section on evaluation, but for the root depth.
+    """
+    rays = camera.rays(evidence.keypoints_px())
+    depths = evidence.network.uvd[..., 2] * evidence.facts.depth_factor_m
+    root = solve_root_depth(rays, depths, rest, scores)
+    solved = np.isfinite(root)
+    if solved.any():
+        steady = np.log(np.interp(times_s, times_s[solved], root[solved]))[:, None]
+        trust = solved * scores.mean(axis=1) + 1e-3
+        root = np.exp(smooth_series(times_s, steady, config.depth_bandwidth_s, trust, order=1)[:, 0])
+    distance = depths + root[:, None]
+    points = np.concatenate([rays * distance[..., None], distance[..., None]], axis=-1)
+    return points - points[:, :1]
+
+
+def _leaf_rotmats(evidence: PersonEvidence, skeleton: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(N, 24, 3, 3) global rotations, camera axes, of head, hands and feet; NaN elsewhere."""
+    said = evidence.network
+    leaves, tips = said.leaf_quats_wxyz, None
+    if leaves is not None:
+        tips = TIPS_24
+        if not evidence.facts.trained_right_hand:
+            leaves = leaves.copy()
+            leaves[:, 4] = [1.0, 0.0, 0.0, 0.0]
+    rest = np.broadcast_to(rest, said.rest_joints.shape)
+    solved = solve_reference(rest, skeleton, said.twist, leaves, tips=tips)
+    rotmats = global_rotations(SMPL_PARENTS, np.asarray(solved.local_rotmats))
+    kept = np.full_like(rotmats, np.nan)
+    ends = list(_ENDS)
+    kept[:, ends] = rotmats[:, ends]
+    return kept
+
+
+def _scores(evidence: PersonEvidence, landmarks: LandmarkSequence, camera: Camera, config: DecodeConfig) -> np.ndarray:
+    """(N, 24) 0..1: from the network's spread, else from the height of its heat-maps, else the detector's."""
+    said = evidence.network
+    if said.sigma is not None:
+        return 1.0 / (1.0 + (said.sigma[:, :JOINTS] / config.half_sigma) ** 2)
+    peaks = said.maxvals[:, :JOINTS]
+    if (peaks < 1.0).any():
+        # A Gaussian of s cells in three dimensions has a peak of (2 pi)^-1.5 s^-3.
+        sigma = np.cbrt((2 * np.pi) ** -1.5 / np.maximum(peaks, 1e-9)) / _CELLS
+        return 1.0 / (1.0 + (sigma / config.half_sigma) ** 2)
+    detected = joint_scores(landmark_scores(landmarks, camera))[evidence.rows]
+    seen = landmarks.seen[evidence.rows]
+    return np.where(seen[:, None], np.clip(detected, config.least_score, 1.0), config.bridged_score)
+
+
+def _spread(values: np.ndarray, rows: np.ndarray, frames: int) -> np.ndarray:
+    """(N, ...) values of some rows to (frames, ...), NaN elsewhere."""
+    result = np.full((frames, *values.shape[1:]), np.nan)
+    result[rows] = values
+    return result
