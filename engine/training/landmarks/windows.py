@@ -7,6 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.errors import InputError
+from engine.poses import BLAZEPOSE
+
+from .augment import (
+    NO_CHANGE,
+    AugmentConfig,
+    Motions,
+    disturb,
+    face_anywhere,
+    lay_down,
+    mirror,
+    recombine,
+    take_postures,
+)
+from .bodies import Bodies, load_bodies, mean_skeleton
+from .cameras import CameraConfig, Cameras, draw_cameras
+from .columns import conjugate, heading, multiply, rotate, to_rotmats
+from .motion_corpus import CORPUS_FILE, CORPUS_FPS, Corpus
+from .posed_people import bone_twists, pose_people
+from .self_occlusion import hidden_landmarks
+
 BATCH_FIELDS: dict[str, tuple[str | int, ...]] = {
     "times_s": ("n", "T"),
     "image_size": ("n", 2),
@@ -55,6 +76,12 @@ LEAVES = (15, 10, 11, 22, 23)
 """Joints of `leaf_rotmats`: head, left foot, right foot, left hand, right hand."""
 
 
+_FEET = [BLAZEPOSE[f"{side}_{part}"] for side in ("left", "right") for part in ("heel", "foot_index")]
+_LOW_M = 0.07
+_STILL_M_S = 0.4
+_USUAL_FPS = (15.0, 20.0, 23.976, 25.0, 29.97, 30.0, 30.0, 30.0, 50.0, 59.94, 60.0)
+
+
 class Split(Enum):
     """Which people's motion to draw from."""
 
@@ -71,10 +98,209 @@ class WindowSampler:
     >>> sampler.batch(32, step=100)  # batch 100 of the same sequence, whatever came before
     """
 
-    def __init__(self, folder: Path, split: Split, seed: int, window: int = 64, augment: bool = True) -> None:
-        """window: frames; augment False leaves motion as captured (cameras, bodies and frame rates still vary)."""
-        raise NotImplementedError("being written")
+    def __init__(
+        self,
+        folder: Path,
+        split: Split,
+        seed: int,
+        window: int = 64,
+        augment: bool = True,
+        bodies: Bodies | None = None,
+        cameras: CameraConfig | None = None,
+        changes: AugmentConfig | None = None,
+        fps: tuple[float, float] = (15.0, 60.0),
+    ) -> None:
+        """window: frames; augment False leaves motion as captured (cameras, bodies and frame rates still vary).
+
+        bodies: people to draw from, by default those that ship with the program; fps: rates of the windows.
+        Raises InputError for a folder that was not prepared, a split without clips, a window below 2 frames.
+        """
+        if window < 2:
+            raise InputError(f"window is {window} frames, expected at least 2")
+        corpus = Corpus.load(Path(folder) / CORPUS_FILE)
+        chosen = np.flatnonzero(corpus.splits == split.value)
+        if not len(chosen):
+            raise InputError(f"{folder} holds no motion of the split {split.value!r}; prepare it with other folders.")
+        self.window = window
+        self.step = 0
+        self._seed = (seed, list(Split).index(split))
+        self._corpus = corpus
+        self._starts, self._ends = corpus.starts[chosen], corpus.ends[chosen]
+        self._weights = clip_weights(corpus.categories[chosen], self._ends - self._starts)
+        self._bodies = bodies or load_bodies()
+        self._rest_joints, self._rest_landmarks = self._bodies.rest_joints, self._bodies.rest_landmarks
+        self._stature = float(mean_skeleton().rest_joints[0, 1])
+        self._cameras = cameras or CameraConfig()
+        self._changes = (changes or AugmentConfig()) if augment else NO_CHANGE
+        self._fps = fps
 
     def batch(self, count: int, step: int | None = None) -> dict[str, np.ndarray]:
         """The arrays of BATCH_FIELDS for `count` windows."""
-        raise NotImplementedError("being written")
+        if step is None:
+            step, self.step = self.step, self.step + 1
+        rng = np.random.default_rng([*self._seed, step])
+        times = draw_times(rng, count, self.window, self._fps)
+        body = rng.integers(0, len(self._bodies.betas), count)
+        motions = self._changed(rng, times)
+        size = self._rest_joints[body, 0, 1] / self._stature
+        posed, feet_low = self._stand(motions, body, size.astype(np.float32))
+        cameras = draw_cameras(rng, times, posed[1], self._cameras)
+        return self._arrays(times, motions, body, posed, feet_low, cameras)
+
+    def _changed(self, rng: np.random.Generator, times: np.ndarray) -> Motions:
+        """Motion for windows at times (n, T), changed in every way that is asked for."""
+        config, count = self._changes, len(times)
+        motions = self._draw(rng, times)
+        chosen = np.flatnonzero(rng.random(count) < config.recombined)
+        if len(chosen):
+            motions = recombine(motions, chosen, self._draw(rng, times[chosen]), rng)
+        kind = rng.random(count)
+        chosen = np.flatnonzero(kind < config.posed)
+        if len(chosen):
+            motions = take_postures(motions, chosen, rng)
+        chosen = np.flatnonzero((kind >= config.posed) & (kind < config.posed + config.laid))
+        if len(chosen):
+            motions = lay_down(motions, chosen, rng)
+        if config.disturbed:
+            legs = rng.random(count) < config.disturbed_legs
+            motions = disturb(motions, rng.random(count) < config.disturbed, legs, rng)
+        if config.mirrored:
+            motions = mirror(motions, rng.random(count) < config.mirrored)
+        return face_anywhere(motions, rng)
+
+    def _draw(self, rng: np.random.Generator, times: np.ndarray) -> Motions:
+        """Stretches of clips at times (n, T) from a random start, backwards and at other speeds now and then."""
+        config, count = self._changes, len(times)
+        clips = rng.choice(len(self._starts), count, p=self._weights)
+        slow, fast = config.warp
+        speed = slow * (fast / slow) ** rng.random(count)
+        place = times * (speed * CORPUS_FPS)[:, None]
+        last = (self._ends - self._starts)[clips][:, None] - 1.0
+        spare = np.maximum(last - place[:, -1:], 0.0)
+        begin = np.where(spare > 0, rng.random((count, 1)) * spare, rng.random((count, 1)) * last)
+        place = begin + np.where(rng.random((count, 1)) < config.reversed_, place[:, -1:] - place, place)
+        place = place % (2.0 * last)  # a clip that is too short goes back and forth
+        place = np.minimum(place, 2.0 * last - place)
+        first = np.minimum(place.astype(np.int64), (last - 1).astype(np.int64))
+        share = (place - first).astype(np.float32)[..., None]
+        frame = first + self._starts[clips][:, None]
+        store = self._corpus
+        quats = store.quats_wxyz[frame]
+        quats += share[..., None] * (store.quats_wxyz[frame + 1] - quats)
+        quats /= np.sqrt(np.einsum("ntjc,ntjc->ntj", quats, quats))[..., None]
+        pelvis = store.pelvis[frame]
+        pelvis += share * (store.pelvis[frame + 1] - pelvis)
+        return Motions(
+            np.ascontiguousarray(quats.transpose(3, 2, 0, 1)),
+            np.ascontiguousarray(pelvis.transpose(2, 0, 1)),
+            store.low[frame].transpose(2, 0, 1),
+            np.zeros(count, dtype=bool),
+        )
+
+    def _stand(
+        self, motions: Motions, body: np.ndarray, size: np.ndarray
+    ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+        """Posed people on the floor, and which of their heels and toes are low: (4, n, T) 0 or 1."""
+        pelvis = motions.pelvis * size[:, None]
+        offsets, away = self._bodies.joint_offsets[body], self._bodies.landmark_offsets[body]
+        globals_, joints, landmarks = pose_people(motions.quats, pelvis, offsets, away)
+        # A foot's landmark lies in the shoe; a body lies on its skin, a hand's breadth round the joints.
+        lowest = np.minimum(joints.min(axis=1)[1] - 0.07, landmarks[1].min(axis=0) - 0.02).min(axis=1)
+        rise = np.where(motions.on_ground, -lowest, 0.0).astype(np.float32)[:, None]
+        joints[1] += rise
+        landmarks[1] += rise
+        rest = self._rest_landmarks[body][:, _FEET, 1].T[..., None]
+        low = np.where(motions.on_ground[:, None], landmarks[1, _FEET] - rest < _LOW_M, motions.low > 0)
+        return (globals_, joints, landmarks), low
+
+    def _arrays(
+        self,
+        times: np.ndarray,
+        motions: Motions,
+        body: np.ndarray,
+        posed: tuple[np.ndarray, np.ndarray, np.ndarray],
+        feet_low: np.ndarray,
+        cameras: Cameras,
+    ) -> dict[str, np.ndarray]:
+        globals_, joints_world, landmarks_world = posed
+        joints, landmarks = cameras.seen(joints_world), cameras.seen(landmarks_world)
+        pixels = cameras.project(landmarks)
+        width, height = cameras.image_size.T[..., None]
+        inside = (landmarks[2] > 0.05) & (pixels[0] >= 0) & (pixels[1] >= 0)
+        inside &= (pixels[0] <= width) & (pixels[1] <= height)
+        bodies = self._bodies
+        size = bodies.heights[body] / np.float32(1.7)
+        locals_ = motions.quats.copy()
+        locals_[:, 0] = multiply(cameras.quats, locals_[:, 0])
+        leaves = multiply(cameras.quats[:, None], globals_[:, list(LEAVES)])
+        facing = heading(globals_[:, 0])
+        velocity = rotate(conjugate(facing), _rate(joints_world[:, 0], times))
+        foot_speed = np.sqrt((_rate(landmarks_world[:, _FEET], times) ** 2).sum(axis=0))
+        contacts = feet_low & (foot_speed < _STILL_M_S)
+        to_camera = np.zeros((*times.shape, 4, 4), dtype=np.float32)
+        to_camera[..., :3, :3] = np.moveaxis(to_rotmats(cameras.quats), (0, 1), (2, 3))
+        to_camera[..., :3, 3] = np.moveaxis(cameras.translations, 0, 2)
+        to_camera[..., 3, 3] = 1.0
+        return {
+            "times_s": times.astype(np.float32),
+            "image_size": cameras.image_size,
+            "intrinsics": cameras.intrinsics,
+            "world_to_camera": to_camera,
+            "landmarks_2d_px": _rows(pixels),
+            "landmarks_camera": _rows(landmarks),
+            "inside": _of_frames(inside),
+            "hidden": _of_frames(hidden_landmarks(landmarks, joints, size)),
+            "joints_camera": _rows(joints),
+            "local_rotmats": np.ascontiguousarray(to_rotmats(locals_).transpose(3, 4, 2, 0, 1)),
+            "twist": _rows(bone_twists(motions.quats, bodies.joint_offsets[body])),
+            "leaf_rotmats": np.ascontiguousarray(to_rotmats(leaves).transpose(3, 4, 2, 0, 1)),
+            "gravity_camera": -to_camera[..., :3, 1],
+            "heading_to_camera": np.ascontiguousarray(
+                to_rotmats(multiply(cameras.quats, facing)).transpose(2, 3, 0, 1)
+            ),
+            "root_velocity": np.ascontiguousarray(velocity.transpose(1, 2, 0)),
+            "contacts": _of_frames(contacts),
+            "betas": bodies.betas[body],
+            "rest_joints": self._rest_joints[body],
+            "rest_landmarks": self._rest_landmarks[body],
+        }
+
+
+def draw_times(rng: np.random.Generator, count: int, frames: int, fps: tuple[float, float]) -> np.ndarray:
+    """(n, T) times from 0, s: usual rates, any rate, and now and then a rate that varies or loses frames."""
+    low, high = fps
+    usual = np.array([rate for rate in _USUAL_FPS if low <= rate <= high] or [low])
+    rate = np.where(rng.random(count) < 0.6, rng.choice(usual, count), rng.uniform(low, high, count))
+    steps = np.ones((count, frames - 1))
+    uneven = rng.random((count, 1)) < 0.12
+    steps *= np.where(uneven, np.exp(rng.normal(0.0, 0.25, steps.shape)), 1.0)
+    steps += (rng.random((count, 1)) < 0.06) * (rng.random(steps.shape) < 0.1) * rng.integers(1, 4, steps.shape)
+    times = np.zeros((count, frames))
+    np.cumsum(steps / rate[:, None], axis=1, out=times[:, 1:])
+    return times
+
+
+def clip_weights(categories: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """(C,) probabilities: categories by the square root of their frames, clips within one by theirs."""
+    names, which = np.unique(categories, return_inverse=True)
+    total = np.zeros(len(names))
+    np.add.at(total, which, frames)
+    weights = frames / np.sqrt(total[which])
+    return weights / weights.sum()
+
+
+def _rate(places: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Velocities of (3, ..., n, T) places at (n, T) times, central differences, one-sided at the ends."""
+    after = np.minimum(np.arange(places.shape[-1]) + 1, places.shape[-1] - 1)
+    before = np.maximum(np.arange(places.shape[-1]) - 1, 0)
+    return (places[..., after] - places[..., before]) / (times[:, after] - times[:, before]).astype(np.float32)
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    """(C, K, n, T) to (n, T, K, C)."""
+    return np.ascontiguousarray(values.transpose(2, 3, 1, 0), dtype=np.float32)
+
+
+def _of_frames(values: np.ndarray) -> np.ndarray:
+    """(K, n, T) to (n, T, K) float32."""
+    return np.ascontiguousarray(values.transpose(1, 2, 0), dtype=np.float32)
