@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.training import label_flips
+from engine.models.crops import map_points, square_frame
+from engine.training import label_flips, label_turns
 from engine.training.camera_targets import camera_targets
 from engine.training.schedule import inverse_square_root_rate
 from engine.training.targets import label_quats_wxyz, uvd_targets, xyz_targets
@@ -208,6 +209,22 @@ def test_flipped_rotations_and_twists_are_those_of_the_mirrored_body():
         label_flips.flip_twist(twist, np.ones((23, 2)))[0][4],
         [np.cos(mirrored_angle), np.sin(mirrored_angle)],
         atol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("degrees", [0.0, 37.0, -60.0])
+def test_turned_labels_are_what_the_turned_crop_shows(degrees):
+    positions = RNG.standard_normal((24, 3))
+    pixels = 400.0 + 50.0 * positions[:, :2]  # seen from far away
+    frame = square_frame([400.0, 400.0], 256.0, degrees)
+    seen = (map_points(pixels, frame.image_to_crop) - 128.0) / 50.0
+    np.testing.assert_allclose(label_turns.turn_positions(positions, degrees)[:, :2], seen, atol=1e-4)
+    rotvecs = RNG.uniform(-1.0, 1.0, (24, 3))
+    turned = label_turns.turn_root(rotvecs, degrees)
+    np.testing.assert_array_equal(turned[1:], rotvecs[1:])
+    bone = rotvec_to_rotmat(rotvecs[0]) @ [0.1, 0.5, -0.2]
+    np.testing.assert_allclose(
+        rotvec_to_rotmat(turned[0]) @ [0.1, 0.5, -0.2], label_turns.turn_positions(bone, degrees), atol=1e-12
     )
 
 
