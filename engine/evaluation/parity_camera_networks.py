@@ -81,19 +81,19 @@ def _camera_arrays(folder: ParityFolder, stem: str, architecture: Architecture) 
     network = seeded_network(architecture, int(stored["weight_seed"]))
     images, boxes = seeded_images(stored), seeded_boxes(stored)
     prefixes = {name.split("/")[0] for name in stored}
+    if not isinstance(network, CameraNetwork):
+        raise TypeError(f"{type(network).__name__} is no camera network")
     with torch.no_grad():
-        evidence = network.evidence(images)
+        features = network.features(images)
+        evidence = network.head(*features)
         result = camera_output_as_stored("plain", network.decode(evidence, boxes), stored)
         result |= camera_output_as_stored("nobox", network.decode(evidence, None), stored)
         if "flip" in prefixes:
             result |= camera_output_as_stored("flip", network(images, boxes, flip=True), stored)
-        if not isinstance(network, CameraNetwork):
-            raise TypeError(f"{type(network).__name__} is no camera network")
-        result |= _heatmap_taps(network, *network.features(images))
         if "unsure" in prefixes:
             network.head.decsigma.bias.fill_(UNSURE_BIAS)
-            result |= camera_output_as_stored("unsure", network(images, boxes), stored)
-        return result
+            result |= camera_output_as_stored("unsure", network.decode(network.head(*features), boxes), stored)
+        return result | _heatmap_taps(network, *features)
 
 
 def _heatmap_taps(network: PoseNetwork, *features: Tensor) -> dict[str, np.ndarray]:

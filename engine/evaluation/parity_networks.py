@@ -34,13 +34,14 @@ def transformer_hrnet48_arrays(folder: ParityFolder) -> dict[str, np.ndarray]:
 
 def seeded_network(architecture: Architecture, seed: int) -> PoseNetwork:
     """The network with the recipe's weights and body, loaded through the released names."""
-    network = build_network(architecture)
+    with torch.device("meta"):  # without drawing weights that are replaced at once
+        network = build_network(architecture)
     state = seeded_body_state(seed, architecture.joint_count)
     for own_name, entry in network.state_dict().items():
         name = released_name(own_name, architecture)
         if name not in state:
             state[name] = recipe.weight(name, tuple(entry.shape), seed)
-    network.load_state_dict({network_name(name): torch.from_numpy(array) for name, array in state.items()})
+    network.load_state_dict({network_name(name): torch.tensor(array) for name, array in state.items()}, assign=True)
     return network
 
 
