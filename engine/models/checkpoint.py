@@ -138,11 +138,10 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"The checkpoint {path} cannot be read: {error.strerror or error}.") from error
     except pickle.UnpicklingError as error:
-        asked = re.search(r"GLOBAL ([\w.]+)|(?:type|class|builtin) ([\w.]+)", str(error).split("WeightsUnpickler")[-1])
-        wanted = next((name for name in asked.groups() if name), "") if asked else ""
-        if "lobal" in str(error) and wanted:
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        if asked:
             raise InputError(
-                f"{path} was refused: it asks to load {wanted}, which no checkpoint of weights needs; "
+                f"{path} was refused: it asks to load {asked[1]}, which no checkpoint of weights needs; "
                 "nothing in it was run."
             ) from error
         raise InputError(f"{path} is not a checkpoint of torch: its beginning is something else.") from error
@@ -150,6 +149,8 @@ def _load(path: Path) -> Any:
         RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError,
         zipfile.BadZipFile, NotImplementedError, OverflowError, MemoryError, RecursionError,
     ) as error:  # fmt: skip
+        if "TorchScript" in str(error):
+            raise InputError(f"{path} is a TorchScript program, expected a checkpoint of weights (.pth).") from error
         detail = str(error).strip().split("\n")[0].split(". ")[0] or type(error).__name__
         raise InputError(f"{path} is damaged or incomplete, download it again ({detail[:120]}).") from error
 

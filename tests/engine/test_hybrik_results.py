@@ -286,7 +286,7 @@ def test_the_command_writes_every_output(tmp_path: Path, capsys: pytest.CaptureF
         "29.97",
         "--output-fps",
         "60",
-        *sum((["--out", str(p)] for p in outputs), []),
+        *(f"--out={path}" for path in outputs),
     ]
     assert main(command) == 0
     said = capsys.readouterr()
