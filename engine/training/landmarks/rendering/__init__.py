@@ -1,0 +1,1 @@
+"""Renders dressed bodies in made-up scenes with truth, for training only; needs the `train` extra."""
