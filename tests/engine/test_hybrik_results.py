@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from engine.body.open_body import load_open_body
+from engine.body.smpl_file import load_smpl_body
 from engine.camera import Camera
 from engine.cli import main
 from engine.errors import InputError
+from engine.evaluation import recipe
 from engine.importing.hybrik_motion import export_hybrik, motion_of, results_of
 from engine.importing.hybrik_results import HybrIKResults, read_hybrik_results
 from engine.importing.importers import find_importer
@@ -118,6 +120,23 @@ def test_bones_point_where_the_files_rotations_point_them(tmp_path: Path) -> Non
             turns.append(turns[parent] @ results.rotmats[row, joint])
         seen = motion.joints()[row] @ WORLD_TO_CAMERA_UPRIGHT.T
         np.testing.assert_allclose(seen - seen[0], places, atol=1e-5)
+
+
+def test_a_file_of_the_reference_program_is_seen_where_its_network_saw_it(tmp_path: Path) -> None:
+    with np.load(Path(__file__).parents[1] / "data" / "parity" / "camera_train.npz") as archive:
+        values = {name[4:]: archive[name] for name in archive.files if name.startswith("res/")}
+    body_file = tmp_path / "body.pkl"
+    body_file.write_bytes(pickle.dumps(recipe.body(1)))  # the body that the reference program was given
+    body = load_smpl_body(body_file)
+    for row in range(3):  # one at a time, since each has a shape of its own
+        results = read_hybrik_results(write(tmp_path, {key: value[row : row + 1] for key, value in values.items()}))
+        motion = motion_of(results, Fraction(30), camera(), body)
+        assert motion.times_s[0] == pytest.approx(row / 30)
+        side, corner = values["bbox"][row, 2] - values["bbox"][row, 0], values["bbox"][row, :2]
+        seen = (values["pred_uvd"][row, 0, :2] + 0.5) * side + corner
+        joints = motion.joints()[0]
+        np.testing.assert_allclose(camera().project(joints[0]), seen, atol=1e-3)
+        np.testing.assert_allclose((joints - joints[0]) @ WORLD_TO_CAMERA_UPRIGHT.T, results.joints[0], atol=1e-5)
 
 
 def test_frames_before_the_first_detection_and_between_are_counted(tmp_path: Path) -> None:

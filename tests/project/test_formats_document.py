@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from engine.camera import Camera
 from engine.cli import INTERRUPTED
 from engine.evaluation.clip import evaluate_record
 from engine.evaluation.truth_file import Truth
+from engine.importing.hybrik_motion import export_hybrik
+from engine.models.registry import InstalledModel
 from engine.motion_points import camera_points
+from engine.restricted_pickle import load_pickled_arrays
 from rig.body_mesh import BodyMesh, save_body_mesh
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_transform
 from rig.motion_file import SCHEMA, MotionRecord, save_motion
@@ -76,6 +80,19 @@ def test_every_array_of_a_body_file_is_described_and_exists(tmp_path: Path) -> N
     save_body_mesh(tmp_path / "body.npz", mesh)
     with np.load(tmp_path / "body.npz", allow_pickle=False) as archive:
         assert _names(_section("body_<id>.npz")) == set(archive.files)
+
+
+def test_every_array_of_a_written_hybrik_file_is_described(tmp_path: Path) -> None:
+    export_hybrik(tmp_path / "res.pk", _record())
+    keys = set(load_pickled_arrays((tmp_path / "res.pk").read_bytes(), "res.pk", text_arrays=True))
+    never = {"pred_uvd", "pred_xyz_17", "pred_xyz_29", "pred_phi"}
+    assert _names(_section("res.pk of HybrIK")) == keys | never
+    assert not keys & never
+
+
+def test_every_value_of_a_models_entry_is_described() -> None:
+    described = set(re.findall(r"`(\w+)`", _section("Models").split("| `entry.json` |")[1].split("\n")[0]))
+    assert described == {field.name for field in fields(InstalledModel)}
 
 
 def test_every_score_is_described() -> None:
