@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from array_api_compat import is_torch_array
+
 from .components import Array, dot, matmul, transposed_matmul
 
 MAX_NEWTON_STEPS = 40
@@ -36,15 +38,26 @@ def nearest_rotation(matrix: Array, xp: Any) -> Array:
     minors4 = 4.0 * _sum_squares(cofactors)
     # |B| = 1 from here on. The start is the root for det B = 0; the derivative is positive there.
     root = xp.sqrt(1.0 + xp.sqrt(minors4 + 1e-60))
+    may_look = not _is_recorded(b)
     for _ in range(MAX_NEWTON_STEPS):
         square = root * root - 1.0
         change = (square * square - det8 * root - minors4) / (4.0 * square * root - det8 + 1e-60)
         root = root - change
-        if not (abs(change) > CONVERGED).any():
+        if may_look and not (abs(change) > CONVERGED).any():
             break
     half = 0.5 * (root * root - 1.0)
     numerator = (half + 1.0) * b + root * cofactors - matmul(b, transposed_matmul(b, b))
     return xp.astype(numerator / (half * root - 0.125 * det8 + 1e-60), dtype)
+
+
+def _is_recorded(array: Array) -> bool:
+    """Whether operations are recorded to be replayed on other numbers, so that control must not depend on these."""
+    if not is_torch_array(array):
+        return False
+    import torch
+
+    traced = type(array) not in (torch.Tensor, torch.nn.Parameter) or torch.compiler.is_compiling()
+    return traced or (array.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def _sum_squares(matrix: Array) -> Array:

@@ -12,6 +12,9 @@ from .components import Array
 
 EPSILON = 1e-8
 
+TINY = 1e-30
+"""Keeps the gradient of a length finite at zero; far below what changes a result."""
+
 
 def rotvec_to_rotmat(rotvec: Array) -> Array:
     """(..., 3) rotation vectors, rad, to (..., 3, 3); the angle is the length of the vector + 1e-8 (1, 1, 1)."""
@@ -31,7 +34,7 @@ def rotvec_to_rotmat(rotvec: Array) -> Array:
 def quat_wxyz_to_rotmat(quat_wxyz: Array) -> Array:
     """(..., 4) quaternions of any length to (..., 3, 3); the zero quaternion gives the zero matrix."""
     xp = array_namespace(quat_wxyz)
-    q = quat_wxyz / (xp.sqrt(xp.sum(quat_wxyz * quat_wxyz, axis=-1)) + EPSILON)[..., None]
+    q = quat_wxyz / (xp.sqrt(xp.sum(quat_wxyz * quat_wxyz, axis=-1) + TINY) + EPSILON)[..., None]
     w, x, y, z = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
     entries = [
         w * w + x * x - y * y - z * z, 2 * (x * y - w * z), 2 * (x * z + w * y),
