@@ -35,5 +35,5 @@ def refit_scale(scale: Tensor, uvd: Tensor, offset: Tensor, joints: Tensor, root
     squared = weights * weights
     normal = (squared * uv * uv).sum(dim=(1, 2))[:, None]
     moment = (squared * uv * residual).sum(dim=(1, 2))[:, None]
-    solvable = (normal > 0.0) & (moment != 0.0)
+    solvable = moment != 0.0
     return torch.where(solvable, normal / torch.where(solvable, moment, torch.ones_like(moment)), scale)
