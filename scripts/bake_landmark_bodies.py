@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import bake_open_body as bake
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.spatial import cKDTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from engine.body.model import BodyModel
 from engine.body.open_body import load_open_body
 from engine.lifting.landmark_anatomy import HIP_HALF_WIDTH_M, LANDMARK_OWNERS, rest_landmarks
 from engine.poses import BLAZEPOSE, BLAZEPOSE_NAMES
@@ -35,7 +37,7 @@ AT_JOINTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 """Landmarks that lie in the body beside their joint rather than on its surface."""
 
 
-def draw_people(model, people: int, seed: int):
+def draw_people(model: Any, people: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rest vertices (N, V, 3) m and bone heads (N, B, 3) m of people drawn from anny's population."""
     import torch
     from anny.shape_distribution import SimpleShapeDistribution
@@ -73,7 +75,7 @@ def surface_weights(mesh: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, n
     return near, weights
 
 
-def shape_projection(body) -> np.ndarray:
+def shape_projection(body: BodyModel) -> np.ndarray:
     """(10, 3 V + 72) least squares of the open body's coefficients on a mesh and its joints, each weighing the same."""
     joint_directions = np.einsum("jv,vcs->jcs", body.joint_regressor, body.shape_directions.astype(np.float64))
     vertex_scale, joint_scale = len(body.template) ** -0.5, len(joint_directions) ** -0.5
@@ -92,7 +94,7 @@ def shape_projection(body) -> np.ndarray:
 
 
 def landmarks_of(
-    joints: np.ndarray, vertices: np.ndarray, mean: np.ndarray, body, mean_points: np.ndarray
+    joints: np.ndarray, vertices: np.ndarray, mean: np.ndarray, body: BodyModel, mean_points: np.ndarray
 ) -> np.ndarray:
     """(N, 33, 3) m landmarks of people with joints (N, 24, 3) and T-posed vertices (N, V, 3).
 

@@ -15,17 +15,19 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from cmu_retarget import load_clip, retarget_clip
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from engine.body.model import BodyModel
 from engine.body.open_body import load_open_body
+from engine.training.landmarks.motion_clips import read_clip
+from engine.training.landmarks.retarget_clip import retarget_clip
 from rig.frames import WORLD_TO_ARMATURE, rigid_transform, rotate, transform
 from rig.kinematics import joint_positions, landmark_positions
+from rig.rotations import rotmat_to_rotvec
 from rig.skeleton import Skeleton
 
-CLIP = "cmu_10_02"
+CLIP, CLIP_SKELETON = "cmu_10_02", "daz"
 FRAMES = 150
 FPS = Fraction(30)
 WIDTH, HEIGHT = 1280, 720
@@ -90,8 +92,8 @@ def main() -> None:
     body = load_open_body()
     betas = np.array(BETAS)
     skeleton = body.skeleton(betas)
-    globals_, rotvecs, transl = retarget_clip(load_clip(options.motion, CLIP), skeleton)
-    globals_, rotvecs, transl = globals_[:FRAMES], rotvecs[:FRAMES], transl[:FRAMES]
+    globals_, locals_, transl = retarget_clip(read_clip(options.motion, CLIP, CLIP_SKELETON), skeleton)
+    globals_, rotvecs, transl = globals_[:FRAMES], rotmat_to_rotvec(locals_[:FRAMES]), transl[:FRAMES]
     lowest = [vertices[:, 1].min() for vertices in skinned(body, betas, skeleton, globals_, transl)]
     transl[:, 1] -= np.percentile(lowest, 20)
     world_to_camera = place_camera(0.5 * (transl.min(axis=0) + transl.max(axis=0)))

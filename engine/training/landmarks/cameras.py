@@ -21,7 +21,8 @@ class CameraConfig:
     pitch_sigma_deg     usual spread of the pitch;  pitch_max_deg: bound, drawn evenly in `pitch_wide` of the windows
     roll_upright        share of the windows within roll_small_deg; roll_tilted: within 45; the rest all the way round
     moving              share of the windows with a moving camera
-    least_share         smallest height of a person as a part of the picture's longer side
+    shares              height of a standing person as a part of the picture's longer side, evenly; above 1 only parts
+                        of the person are in the picture
     """
 
     fov_deg: tuple[float, float] = (30.0, 100.0)
@@ -35,7 +36,7 @@ class CameraConfig:
     roll_small_deg: float = 10.0
     roll_tilted: float = 0.13
     moving: float = 0.5
-    least_share: float = 0.13
+    shares: tuple[float, float] = (0.12, 1.15)
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,7 @@ def _places(rng: np.random.Generator, size: np.ndarray, focal: np.ndarray, confi
     """(3, n) place of the person's pelvis in camera axes, m."""
     count = len(size)
     longer = size.max(axis=1)
-    low, high = config.distance_m
-    farthest = np.clip(1.7 * focal / (config.least_share * longer), low, high)
-    nearest = np.minimum(np.clip(0.8 * focal / longer, low, high), farthest)
-    distance = nearest * (farthest / nearest) ** rng.random(count)
+    distance = np.clip(1.7 * focal / (rng.uniform(*config.shares, count) * longer), *config.distance_m)
     usual = rng.normal(0.0, 0.12, (2, count))
     anywhere = rng.uniform(-0.5, 0.5, (2, count))
     at = np.where(rng.random(count) < 0.15, anywhere, np.clip(usual, -0.5, 0.5)) * size.T / focal

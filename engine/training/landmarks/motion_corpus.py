@@ -30,7 +30,7 @@ _MAX_KNEE_TWIST = np.radians(85.0)
 _TORN_MARGIN = 4
 """Frames beside a torn one that are left out too."""
 _MAX_TILT = np.radians(25.0)
-_FLOOR_PERCENT = 3
+_FLOOR_PERCENT = 8
 _LOW_M = 0.06
 _GROUND_FRAMES = 24
 _GROUND_LIMIT_M = 0.15

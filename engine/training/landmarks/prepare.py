@@ -19,7 +19,7 @@ from rig.atomic_file import replacing
 from .bodies import mean_skeleton
 from .motion_corpus import CORPUS_FILE, CORPUS_FPS, Corpus, build_corpus, motion_files
 
-FORMAT = 2
+FORMAT = 3
 VALIDATION_SHARE = 0.07
 
 
