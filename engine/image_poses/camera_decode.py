@@ -63,7 +63,7 @@ def _refitted(scale: np.ndarray, tangents: np.ndarray, depth: np.ndarray, said: 
     """(N,) scale at which the body, posed with its own bone lengths, is seen where the network saw it.
 
     1/s by least squares over x - u z = u / s (in the network's units), weighted with max(0, 1 - 10 sigma); the scale
-    stays where nothing has weight.
+    stays where nothing has weight, or the fit would put the body behind the camera.
     """
     points = _place(tangents, depth, scale)
     posed = _posed_joints(said, points)
@@ -77,7 +77,7 @@ def _refitted(scale: np.ndarray, tangents: np.ndarray, depth: np.ndarray, said: 
     unit = tangents * (FOCAL_PX / CROP_PX)
     over = np.sum(weight * unit**2, axis=(1, 2))
     inverse = np.sum(weight * unit * error, axis=(1, 2)) / np.where(over > 0, over, 1.0)
-    usable = (over > 0) & (np.abs(inverse) > 1e-9)
+    usable = (over > 0) & (inverse > 1e-9)
     return np.where(usable, 1.0 / np.where(usable, inverse, 1.0), scale)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from rig.kinematics import global_rotations
 from rig.local_regression import smooth_series
-from rig.skeleton import SMPL_PARENTS, Skeleton
+from rig.skeleton import SMPL_PARENTS
 
 from ..body.fit import fit_betas
 from ..body.model import BodyModel
@@ -52,23 +52,22 @@ def network_poses(
 ) -> PoseSequence:
     """The person over all frames of `landmarks`; frames that the network did not look at are missing.
 
-    Networks of 24 joints do not know how far away the person is: their root depth is solved for
-    (`solve_root_depth`). Networks of 29 points place the person with a camera of their own, which is told in the
-    job's; that place is `root_m`. Rotations of head, hands and feet come from the network's own inverse kinematics on
-    its own body; where it never learned to turn the right hand, that hand follows its wrist.
+    Networks of 24 joints do not know how far away the person is: that is solved for (`solve_root_depth`). Networks of
+    29 points place the person with a camera of their own, which is told in the job's. Either place is `root_m`, true
+    for a body of the network's own size. Rotations of head, hands and feet come from the network's own inverse
+    kinematics on its own body; where it never learned to turn the right hand, that hand follows its wrist.
     """
     evidence = evidence.finite()
     frames, rows = len(landmarks), evidence.rows
     if not len(rows):
         return _never_seen(landmarks)
     scores = _scores(evidence, landmarks, camera, config)
-    rest = np.median(evidence.network.rest_joints, axis=0)
-    root = None
+    rest = network_rest_joints(evidence)
     if evidence.facts.point_count == POINTS:
         skeleton, position = camera_skeleton(evidence, camera.image_size)
-        root = _spread(in_camera(position, evidence, camera.image_size, camera), rows, frames)
+        position = in_camera(position, evidence, camera.image_size, camera)
     else:
-        skeleton = _ray_skeleton(evidence, camera, landmarks.times_s[rows], rest, scores, config)
+        skeleton, position = _ray_skeleton(evidence, camera, landmarks.times_s[rows], rest, scores, config)
     twist = evidence.network.twist
     length = np.linalg.norm(twist, axis=-1, keepdims=True)
     twist = np.where(length > _SMALLEST_TWIST, twist / np.maximum(length, _SMALLEST_TWIST), np.nan)
@@ -80,7 +79,7 @@ def network_poses(
         keypoints_2d=_spread(evidence.keypoints_px()[:, :JOINTS], rows, frames),
         scores=np.nan_to_num(_spread(scores, rows, frames)),
         leaf_rotmats=_spread(_leaf_rotmats(evidence, skeleton, rest), rows, frames),
-        root_m=root,
+        root_m=_spread(position, rows, frames),
     )
 
 
@@ -100,9 +99,13 @@ def _never_seen(landmarks: LandmarkSequence) -> PoseSequence:
 
 
 def network_betas(evidence: PersonEvidence) -> np.ndarray:
-    """(10,) shape of the network's own body: the median over the clip; the mean shape where nothing was seen."""
-    betas = evidence.finite().network.betas
-    return np.median(betas, axis=0) if len(betas) else np.zeros(betas.shape[1])
+    """(10,) shape of the network's own body: the median over the clip."""
+    return np.median(evidence.network.betas, axis=0)
+
+
+def network_rest_joints(evidence: PersonEvidence) -> np.ndarray:
+    """(K, 3) m, the network's own body at rest: the median over the clip."""
+    return np.median(evidence.network.rest_joints, axis=0)
 
 
 def pose_by_network(
@@ -111,22 +114,19 @@ def pose_by_network(
     """Poses and the shape (B,) of `body` that fits them.
 
     Of the SMPL body, which is the network's own, the network's shape; of others, and for a given height, the shape
-    with the bone lengths that the network saw. A place of the network's own is scaled like the body.
+    whose bone lengths are nearest to that. The person's place is such that this body is seen as large as that one.
     """
     poses = network_poses(evidence, landmarks, camera)
+    evidence = evidence.finite()
+    if not len(evidence.rows):
+        return poses, np.zeros(body.shape_count)
+    rest = network_rest_joints(evidence)[:JOINTS]
     if body.name == "smpl" and height_m is None and body.shape_count == evidence.network.betas.shape[1]:
         betas = network_betas(evidence)
     else:
-        betas = fit_betas(poses, body, height_m)
-    return _sized_for(poses, body.skeleton(betas)), betas
-
-
-def _sized_for(poses: PoseSequence, skeleton: Skeleton) -> PoseSequence:
-    """With `root_m` such that a body of this size looks as large as the one that the network saw."""
-    if poses.root_m is None:
-        return poses
-    seen = np.isfinite(poses.joints).all(axis=(1, 2))
-    return replace(poses, root_m=poses.root_m * float(np.median(size_ratio(poses.joints[seen], skeleton))))
+        betas = fit_betas(replace(poses, joints=np.tile(rest - rest[0], (len(poses), 1, 1))), body, height_m)
+    size = float(size_ratio(rest[None], body.skeleton(betas))[0])
+    return replace(poses, root_m=None if poses.root_m is None else size * poses.root_m), betas
 
 
 def _ray_skeleton(
@@ -136,8 +136,10 @@ def _ray_skeleton(
     rest: np.ndarray,
     scores: np.ndarray,
     config: DecodeConfig,
-) -> np.ndarray:
-    """(N, 24, 3) m relative to the pelvis: each joint on its ray, at its predicted depth from the solved one.
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, 24, 3) m relative to the pelvis: each joint on its ray, at its predicted depth from the solved one; and the
+
+    pelvis' own place (N, 3) m, NaN where nothing fixes it.
 
     Source: HybrIK-Transformer (Oreshkin 2023), section on evaluation, but for the root depth.
     """
@@ -151,7 +153,7 @@ def _ray_skeleton(
         root = np.exp(smooth_series(times_s, steady, config.depth_bandwidth_s, trust, order=1)[:, 0])
     distance = depths + root[:, None]
     points = np.concatenate([rays * distance[..., None], distance[..., None]], axis=-1)
-    return points - points[:, :1]
+    return points - points[:, :1], np.where(solved[:, None], points[:, 0], np.nan)
 
 
 def _leaf_rotmats(evidence: PersonEvidence, skeleton: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -42,7 +42,8 @@ def solve_root_depth(
     (its evaluation takes the true r). A bone from p to c is a + r b, with a = (ray_c, 1) d_c - (ray_p, 1) d_p and
     b = (ray_c - ray_p, 0): its length is the body's for one r. Each bone's own solution of |a + r b| = L starts, by
     their weighted median; then all bones together by re-weighted Gauss-Newton (Cauchy weights), which is the fixed
-    point of decoding, giving bones their rest length, and solving for r again.
+    point of decoding, giving bones their rest length, and solving for r again. Errors across a bone lengthen it, short
+    ones most: bones weigh by the square of their length.
     """
     homogeneous = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
     placed = homogeneous * depths_m[..., None]
@@ -53,7 +54,8 @@ def solve_root_depth(
     prior = np.sqrt(np.clip(scores[:, _CHILD], 0.0, 1.0) * np.clip(scores[:, _PARENT], 0.0, 1.0))
     sound = np.isfinite(a).all(axis=-1) & np.isfinite(b).all(axis=-1) & np.isfinite(lengths)
     a, b = np.where(sound[..., None], a, 0.0), np.where(sound[..., None], b, 0.0)
-    prior, lengths = np.where(sound, prior, 0.0), np.where(sound, lengths, 1.0)
+    lengths = np.where(sound, lengths, 1.0)
+    prior = np.where(sound, prior * lengths**2, 0.0)
     near, far = config.limits_m
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = np.clip(_first_guess(a, b, lengths, prior), near, far)
@@ -74,7 +76,9 @@ def _first_guess(a: np.ndarray, b: np.ndarray, lengths: np.ndarray, prior: np.nd
     along = np.sum(a * b, axis=-1)
     inside = along**2 - across * (np.sum(a * a, axis=-1) - lengths**2)
     roots = (np.sqrt(np.maximum(inside, 0.0)) - along) / across
-    weights = np.where(np.isfinite(roots), prior * np.sqrt(across), 0.0)
+    # Bones along the line of sight say little; but none says more for looking longer than the others, as bad ones do.
+    sighted = np.sqrt(across) / lengths
+    weights = np.where(np.isfinite(roots), prior * np.minimum(sighted, np.median(sighted, axis=1, keepdims=True)), 0.0)
     roots = np.where(weights > 0, roots, 0.0)
     order = np.argsort(roots, axis=1)
     total = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
