@@ -21,8 +21,8 @@ class CameraConfig:
     pitch_sigma_deg     usual spread of the pitch;  pitch_max_deg: bound, drawn evenly in `pitch_wide` of the windows
     roll_upright        share of the windows within roll_small_deg; roll_tilted: within 45; the rest all the way round
     moving              share of the windows with a moving camera
-    shares              height of a standing person as a part of the picture's longer side, evenly; above 1 only parts
-                        of the person are in the picture
+    shares              height of a standing person as a part of the picture's height, evenly; above 1 only parts of
+                        the person are in the picture
     """
 
     fov_deg: tuple[float, float] = (30.0, 100.0)
@@ -36,7 +36,7 @@ class CameraConfig:
     roll_small_deg: float = 10.0
     roll_tilted: float = 0.13
     moving: float = 0.5
-    shares: tuple[float, float] = (0.12, 1.15)
+    shares: tuple[float, float] = (0.15, 1.2)
 
 
 @dataclass(frozen=True)
@@ -146,16 +146,17 @@ def _tilts(rng: np.random.Generator, count: int, config: CameraConfig) -> np.nda
 def _places(rng: np.random.Generator, size: np.ndarray, focal: np.ndarray, config: CameraConfig) -> np.ndarray:
     """(3, n) place of the person's pelvis in camera axes, m."""
     count = len(size)
-    longer = size.max(axis=1)
-    distance = np.clip(1.7 * focal / (rng.uniform(*config.shares, count) * longer), *config.distance_m)
-    usual = rng.normal(0.0, 0.12, (2, count))
+    share = rng.uniform(*config.shares, count)
+    distance = np.clip(1.7 * focal / (share * size[:, 1]), *config.distance_m)
+    share = 1.7 * focal / (distance * size[:, 1])
+    usual = (0.25 - 0.2 * np.minimum(share, 1.0)) * rng.normal(0.0, 1.0, (2, count))
     anywhere = rng.uniform(-0.5, 0.5, (2, count))
     at = np.where(rng.random(count) < 0.15, anywhere, np.clip(usual, -0.5, 0.5)) * size.T / focal
     ray = np.stack([at[0], at[1], np.ones(count)])
     ray /= np.linalg.norm(ray, axis=0)
-    # Not always the pelvis in the middle: near cameras look at faces as often as at feet.
+    # Not always the pelvis in the middle: what is near is cut at the feet as often as at the head.
     place = ray * distance
-    place[1] += rng.normal(0.0, 0.15, count)
+    place[1] += rng.normal(0.0, np.where(share > 0.8, 0.3, 0.1))
     return place.astype(np.float32)
 
 
