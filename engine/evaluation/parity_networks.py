@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.body.lbs import flat_quaternions
 from engine.ik.plan import SURFACE_PARENTS
@@ -101,23 +104,35 @@ def _transformer_arrays(
     network = seeded_network(architecture, int(stored["weight_seed"]))
     images, geometry = seeded_images(stored), seeded_rays(stored)
     with torch.no_grad():
-        result = ray_output_as_stored("plain", network(images, geometry), stored)
+        with _taps(network, channel_step) as taps:
+            result = ray_output_as_stored("plain", network(images, geometry), stored)
         result |= ray_output_as_stored("flip", network(images, geometry, flip=True), stored)
-        return result | _taps(network, images, channel_step)
+    return result | taps
 
 
-def _taps(network: PoseNetwork, images: Tensor, channel_step: int) -> dict[str, np.ndarray]:
-    """What passes between the parts of the network, thinned out as stored."""
+@contextmanager
+def _taps(network: PoseNetwork, channel_step: int) -> Iterator[dict[str, np.ndarray]]:
+    """Gathers what passes between the parts of the network meanwhile, thinned out as stored."""
     head = network.head
     if not isinstance(head, TransformerHead):
         raise TypeError(f"{type(head).__name__} has no tokens")
-    feature_map = network.backbone(images)
-    sources = head.source_tokens(feature_map)
-    templates = head.target_templates()
-    read = head.transformer(sources, templates.expand(len(images), -1, -1))
-    return {
-        "plain/feat_slice": feature_map[:, ::channel_step].numpy(),
-        "plain/src_tokens_slice": sources[:, ::7, ::16].numpy(),
-        "plain/tgt_tokens_slice": templates[:, :, ::16].numpy(),
-        "plain/transformer_out": read[:, :, :: max(channel_step // 2, 1)].numpy(),
-    }
+    taps: dict[str, np.ndarray] = {}
+
+    def of_backbone(_: nn.Module, given: tuple[Tensor, ...], feature_map: Tensor) -> None:
+        taps["plain/feat_slice"] = feature_map[:, ::channel_step].numpy()
+
+    def of_transformer(_: nn.Module, given: tuple[Tensor, ...], read: Tensor) -> None:
+        sources, templates = given
+        taps["plain/src_tokens_slice"] = sources[:, ::7, ::16].numpy()
+        taps["plain/tgt_tokens_slice"] = templates[:1, :, ::16].numpy()
+        taps["plain/transformer_out"] = read[:, :, :: max(channel_step // 2, 1)].numpy()
+
+    hooks = [
+        network.backbone.register_forward_hook(of_backbone),
+        head.transformer.register_forward_hook(of_transformer),
+    ]
+    try:
+        yield taps
+    finally:
+        for hook in hooks:
+            hook.remove()
