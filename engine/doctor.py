@@ -61,7 +61,7 @@ _PACKAGES = (
     _Package("av", (18,), f'{_INSTALL} "av>=18,<19"', below=(19,)),
     _Package("mediapipe", (0, 10, 21), f"{_INSTALL} mediapipe==0.10.21"),
     _Package("array-api-compat", (1, 9), f'{_INSTALL} "array-api-compat>=1.9"'),
-    _Package("torch", (2, 2), f'{_INSTALL} "torch>=2.2"', needed_for="inverse kinematics on tensors, and smplx"),
+    _Package("torch", (2, 2), f'{_INSTALL} "torch>=2.2"', needed_for="image networks (--model), and smplx"),
     _Package("smplx", (0, 1, 28), f'{_INSTALL} "smplx>=0.1.28"', needed_for="an SMPL file as a torch layer"),
 )
 
@@ -75,6 +75,8 @@ _PROBES = {
 
 def diagnose() -> list[Finding]:
     """Look at Python, packages, models, Blender, GPU, codecs and disk; a few seconds, raises nothing."""
+    from .doctor_models import model_findings
+
     # All start first and are read later, so that the slowest alone decides how long this takes.
     probes = {name: _start_probe(code) for name, code in _PROBES.items() if _is_installed(name)}
     program = shutil.which("blender")
@@ -86,6 +88,7 @@ def diagnose() -> list[Finding]:
     findings = [_python(), *map(_package, _PACKAGES), *_opencv(), _codecs()]
     results = {name: _finish(process) for name, process in probes.items()}
     findings += [_detector_loads(results.get("mediapipe")), _detector_models(), _body(), _blender(results, program)]
+    findings += model_findings()
     findings += [_gpu(results), _cache(), _disk()]
     return findings
 

@@ -155,3 +155,32 @@ def test_a_log_line_is_not_taken_for_blenders_version(monkeypatch: pytest.Monkey
     monkeypatch.setattr(doctor, "_is_installed", lambda name: True)
     blender = next(finding for finding in doctor.diagnose() if finding.name == "Blender")
     assert "bpy package 5.0.1" in blender.detail
+
+
+def test_image_networks_are_listed_whether_they_were_added_or_not(tmp_path: Path, monkeypatch) -> None:
+    from engine.doctor_models import model_findings
+
+    monkeypatch.setenv("SWINGTWIST_HOME", str(tmp_path))
+    found = {finding.name: finding for finding in model_findings()}
+    missing = found["model hybrik-transformer"]
+    assert missing.status is Status.MISSING
+    assert missing.detail.startswith("optional")
+    assert "mocap models add hybrik-transformer" in missing.fix
+    folder = tmp_path / "models" / "my-own"
+    folder.mkdir(parents=True)
+    entry = {
+        "schema": 1, "name": "my-own", "path": "weights.pth", "architecture": "hybrik-camera-resnet34",
+        "licence": "mine", "format": "torch", "blake2b": "0", "size": 3_000_000, "body": "", "linked": False,
+    }  # fmt: skip
+    (folder / "entry.json").write_text(json.dumps(entry))
+    lost = {finding.name: finding for finding in model_findings()}["model my-own"]
+    assert lost.status is Status.WARNING
+    assert "gone" in lost.detail
+    (folder / "weights.pth").write_bytes(b"w")
+    own = {finding.name: finding for finding in model_findings()}["model my-own"]
+    assert own.status is Status.OK
+    assert "licence: mine" in own.detail
+    (folder / "entry.json").write_text("{")
+    [damaged] = model_findings()
+    assert damaged.status is Status.WARNING
+    assert "damaged" in damaged.detail
