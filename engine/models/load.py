@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from .architectures import Architecture, build_network
 from .registry import InstalledModel, ModelFormat
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from .hybrik_layer import HybrIKLayer
     from .network import PoseNetwork
+
+_Module = TypeVar("_Module", bound="nn.Module")
 
 _TORCH_COMMAND = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 _ONNX_OUTPUTS = frozenset(("uvd", "twist", "betas"))
@@ -34,15 +37,32 @@ def load_network(installed: InstalledModel, device: str = "cpu") -> PoseNetwork:
     network = _read_network(
         installed.path, installed.name, installed.architecture, Path(installed.body) if installed.body else None
     )
-    import torch
+    return _moved(network, device)
 
-    try:
-        return network.to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:
-        detail = str(error).split("\n")[0]
+
+def load_hybrik_layer(installed: InstalledModel, device: str = "cpu") -> HybrIKLayer:
+    """The layer that poses the body for an exported network, which has none of its own: from the file added with it.
+
+    Raises InputError where the model was added without `--body`, or for a file that cannot be used.
+    """
+    if not installed.body:
         raise InputError(
-            f"The device {device!r} cannot be used: {detail} (choose cpu, or a GPU torch finds)."
-        ) from error
+            f"The model {installed.name} is an export, which holds no body; add it again with your own SMPL file or a "
+            f"released checkpoint: mocap models add {installed.name} {installed.path} --body FILE"
+        )
+    _require_torch()
+    from .hybrik_layer import HybrIKLayer
+    from .released_keys import RELEASED_LAYER
+
+    layer = HybrIKLayer(installed.architecture.joint_count)
+    entries = _taken_from(Path(installed.body), [RELEASED_LAYER + name for name in _BODY])
+    own = layer.state_dict()
+    own.update({key.removeprefix(RELEASED_LAYER): value for key, value in entries.items()})
+    try:
+        layer.load_state_dict(own)
+    except RuntimeError as error:
+        raise InputError(f"{installed.body} holds a body of another size than SMPL's.") from error
+    return _moved(layer.eval(), device)
 
 
 def check_model_file(
@@ -54,13 +74,31 @@ def check_model_file(
     MissingTool without torch or, for ONNX, onnxruntime.
     """
     if form is ModelFormat.ONNX:
-        return _check_onnx(path, name, expected)
+        architecture = _check_onnx(path, name, expected)
+        if body is not None:
+            load_hybrik_layer(InstalledModel(name, path, architecture, "", form, "", 0, str(body)))
+        return architecture
     return _read_network(path, name, expected, body).architecture
 
 
-def _read_network(path: Path, name: str, expected: Architecture | None, body: Path | None) -> PoseNetwork:
+def _require_torch() -> None:
     if find_spec("torch") is None:
         raise MissingTool(f"The image networks need PyTorch, which is not installed; install it with: {_TORCH_COMMAND}")
+
+
+def _moved(module: _Module, device: str) -> _Module:
+    """The module on `device`. Raises InputError for one that is not there."""
+    import torch
+
+    try:
+        return module.to(torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        detail = str(error).split("\n")[0]
+        raise InputError(f"The device {device!r} cannot be used: {detail} (cpu always works).") from error
+
+
+def _read_network(path: Path, name: str, expected: Architecture | None, body: Path | None) -> PoseNetwork:
+    _require_torch()
     from .checkpoint import detect_architecture, load_released_state, read_checkpoint
 
     state = read_checkpoint(path)
@@ -90,14 +128,19 @@ def _with_body(state: dict[str, Tensor], network: PoseNetwork, path: Path, body:
         raise InputError(
             f"{path} holds no body (it lacks {lacking[0]}); give your own SMPL file or a released checkpoint as --body."
         )
+    return {**out, **_taken_from(body, lacking)}
+
+
+def _taken_from(body: Path, wanted: list[str]) -> dict[str, Tensor]:
+    """The entries `wanted`, by released name, of a file with a body."""
     supplied = body_entries(body)
-    missing = [key for key in lacking if key not in supplied]
+    missing = [key.rsplit(".", 1)[-1] for key in wanted if key not in supplied]
     if missing:
         raise InputError(
-            f"{body} has no {missing[0].removeprefix(RELEASED_LAYER)}, which SMPL's own files do not hold; "
+            f"{body} has no {missing[0]}, which SMPL's own files do not hold; "
             "name a released checkpoint with --body, those carry it."
         )
-    return {**out, **{key: supplied[key] for key in lacking}}
+    return {key: supplied[key] for key in wanted}
 
 
 def body_entries(path: Path) -> dict[str, Tensor]:

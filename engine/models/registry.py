@@ -128,21 +128,22 @@ def add_model(
     expected = CATALOGUE[name].architecture if name in CATALOGUE else None
     architecture = check_model_file(file, form, name, expected, body)
     licence = licence or CATALOGUE[name].licence
-    target = file if link else models_folder() / name / f"weights{'.onnx' if form is ModelFormat.ONNX else '.pth'}"
+    folder, digest = models_folder() / name, file_hash(file)
+    # A name of its own for each content: until the entry is written the old one and its file stay together.
+    target = file if link else folder / f"weights-{digest[:12]}{'.onnx' if form is ModelFormat.ONNX else '.pth'}"
     try:
-        (models_folder() / name).mkdir(parents=True, exist_ok=True)
-        if link:
-            digest = file_hash(file)
-        else:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not link:
             with replacing(target) as temporary:
                 shutil.copyfile(file, temporary)
-                digest = file_hash(temporary)
+                if file_hash(temporary) != digest:
+                    raise InputError(f"{file} changed while it was copied; add it again when it is complete.")
         model = InstalledModel(
             name, target, architecture, licence, form, digest, target.stat().st_size,
             str(body.absolute()) if body else "", link,
         )  # fmt: skip
         _write_entry(model)
-        for other in (models_folder() / name).glob("weights.*"):
+        for other in folder.glob("weights-*"):
             if other != target:
                 other.unlink()
     except OSError as error:

@@ -19,7 +19,7 @@ from engine.evaluation.parity_networks import seeded_network
 from engine.models.architectures import Architecture
 from engine.models.catalogue import CATALOGUE
 from engine.models.checkpoint import released_state, save_checkpoint
-from engine.models.load import load_network
+from engine.models.load import load_hybrik_layer, load_network
 from engine.models.registry import ModelFormat, add_model, find_model, installed_models, models_folder, remove_model
 
 
@@ -89,7 +89,10 @@ def test_add_list_load_verify_remove(checkpoint: Path, home: Path, capsys: pytes
     assert model.path.is_relative_to(home)
     assert model.path.read_bytes() == checkpoint.read_bytes()
     assert model.format is ModelFormat.TORCH
-    assert sorted(path.name for path in model.path.parent.iterdir()) == ["entry.json", "weights.pth"]
+    assert sorted(path.name for path in model.path.parent.iterdir()) == [
+        "entry.json",
+        f"weights-{model.blake2b[:12]}.pth",
+    ]
     assert load_network(model).architecture is Architecture.HYBRIK_DECONVOLUTION_RESNET34
 
     assert main(["models", "list", "--json"]) == 0
@@ -171,17 +174,26 @@ def test_without_torch_the_command_that_installs_it_is_named(
     assert installed_models() == {}
 
 
-def test_exported_networks_are_tried_before_they_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exported_networks_are_tried_before_they_are_kept(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")
     good = tmp_path / "net.onnx"
     good.write_bytes(_exported(onnx, "hybrik-camera-resnet34"))
     assert main(["models", "add", "hybrik-resnet34", str(good)]) == 0
     model = find_model("hybrik-resnet34")
-    assert (model.format, model.path.name) == (ModelFormat.ONNX, "weights.onnx")
+    assert (model.format, model.path.suffix) == (ModelFormat.ONNX, ".onnx")
     assert model.architecture is Architecture.HYBRIK_CAMERA_RESNET34
     with pytest.raises(InputError, match="is an ONNX file"):
         load_network(model)
+    with pytest.raises(InputError, match=r"add it again .* --body FILE"):
+        load_hybrik_layer(model)
+    assert main(["models", "add", "hybrik-resnet34", str(good), "--body", str(checkpoint)]) == 0
+    layer = load_hybrik_layer(find_model("hybrik-resnet34"))
+    source = seeded_network(Architecture.HYBRIK_DECONVOLUTION_RESNET34, 3)
+    assert layer.point_count == 29
+    assert torch.equal(layer.lbs_weights, source.hybrik_layer.lbs_weights)
     capsys.readouterr()
     for name, data, message in (
         ("hybrik", good.read_bytes(), "is an export of hybrik-camera-resnet34, the entry hybrik expects"),
