@@ -36,7 +36,8 @@ _DIRECT = {
 }
 """Joints that a landmark of the same name marks."""
 
-_UNSEEN_IN_PICTURE = ("spine1", "spine2", "spine3", "left_collar", "right_collar")
+UNSEEN_IN_PICTURE = ("spine1", "spine2", "spine3", "left_collar", "right_collar")
+"""Joints that nothing in the picture shows the place of."""
 _Put = Callable[[str, np.ndarray], None]
 _LEAVES = ("head", "left_hand", "right_hand", "left_foot", "right_foot")
 
@@ -260,7 +261,7 @@ class GeometricLifter:
         for joint, landmark in _DIRECT.items():
             at = BLAZEPOSE[landmark]
             keypoints[:, JOINT[joint]] += landmarks.landmarks_2d[:, at] - _project(camera, points[:, at])
-        keypoints[:, [JOINT[name] for name in _UNSEEN_IN_PICTURE]] = np.nan
+        keypoints[:, [JOINT[name] for name in UNSEEN_IN_PICTURE]] = np.nan
         return keypoints
 
     def _twist(self, rotmats: np.ndarray) -> np.ndarray:
