@@ -81,7 +81,8 @@ class HybrIKLayer(nn.Module):
         in training `TRAINING` for 24 joints and `NAIVE` for 29. Raises InputError where shapes disagree.
         """
         if (leaf_quats_wxyz is None) != (self.point_count == 29):
-            raise InputError(f"a layer of {self.point_count} points takes leaf rotations for 24 points and only then")
+            expected = "none" if self.point_count == 29 else "(N, 5, 4) of them"
+            raise InputError(f"a hybrid layer of {self.point_count} points takes leaf rotations: {expected}")
         if form is None:
             training = ReferenceForm.TRAINING if self.point_count == JOINTS else ReferenceForm.NAIVE
             form = training if self.training else ReferenceForm.ADAPTIVE

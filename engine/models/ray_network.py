@@ -31,8 +31,10 @@ class RayNetwork(PoseNetwork):
 
     def flip_tested_evidence(self, images: Tensor) -> Evidence:
         """See `PoseNetwork`."""
-        both = self.evidence(images), self.evidence(mirrored_images(images))
-        return averaged_evidence(*both)
+        both = tensors_of(self.evidence(torch.cat([images, mirrored_images(images)])))
+        plain = Evidence(**{name: array[: len(images)] for name, array in both.items()})
+        mirrored = Evidence(**{name: array[len(images) :] for name, array in both.items()})
+        return averaged_evidence(plain, mirrored)
 
     def decode(self, evidence: Evidence, geometry: Geometry) -> PoseOutput:
         """See `PoseNetwork`. A picture with a NaN among its uvd gets the mean shape and zeros for all else.
