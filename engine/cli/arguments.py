@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_out(imported)
     _add_progress(imported)
-    _add_settings(imported, ("video", "detection", "people"), renamed={"fps": "output-fps"})
+    _add_settings(imported, ("video", "detection", "people", "ik"), renamed={"fps": "output-fps"})
 
     preview = command("preview", "write an overlay video and a contact sheet of a job")
     preview.add_argument("job", type=Path, metavar="JOB", help="job folder")
@@ -142,7 +142,7 @@ def _add_settings(
     groups: dict[str, argparse._ArgumentGroup] = {}
     for item in setting_fields():
         name, meta = item.name, item.metadata
-        if meta["group"] in left_out:
+        if meta["group"] in left_out or name in left_out:
             continue
         if meta["group"] not in groups:
             groups[meta["group"]] = parser.add_argument_group(meta["group"])
