@@ -55,7 +55,9 @@ class RateMeter:
         if stage != self._stage:
             self._stage, self._marks = stage, []
         self._marks.append((now, done))
-        self._marks = [mark for mark in self._marks if now - mark[0] <= self._window_s] or self._marks[-1:]
+        recent = [mark for mark in self._marks if now - mark[0] <= self._window_s]
+        # Of slow work the last two updates may be further apart than the window.
+        self._marks = recent if len(recent) > 1 else self._marks[-2:]
         first_time, first_done = self._marks[0]
         elapsed = now - first_time
         rate = (done - first_done) / elapsed if elapsed > 0 else 0.0

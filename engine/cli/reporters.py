@@ -67,7 +67,8 @@ class TextReporter:
         full = min(width, width * done // total) if total else 0
         count = f"{done}/{total}" if total else f"{done}"
         eta = f"  {int(left) // 60}:{int(left) % 60:02d} left" if left is not None else ""
-        line = f"\r{stage:<8} [{'#' * full}{'.' * (width - full)}] {count}  {rate:.0f}/s{eta}"
+        speed = f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+        line = f"\r{stage:<8} [{'#' * full}{'.' * (width - full)}] {count}  {speed}/s{eta}"
         self._err.write(f"{line:<79}")
         self._open_line = True
         if total and done >= total:

@@ -36,7 +36,7 @@ from engine.image_poses.store import EvidenceStore
 from engine.job import open_job
 from engine.pipeline import reconstruct, refine_job
 from engine.poses import LandmarkSequence
-from engine.progress import SilentReporter
+from engine.progress import RateMeter, SilentReporter
 from engine.settings import Settings
 from engine.video import ReadOptions
 from rig.kinematics import global_rotations
@@ -420,6 +420,13 @@ def test_a_network_that_knows_the_truth_gives_it_back(job_folder: Path) -> None:
     assert scores.joint_angle_error_deg < 1.5
     assert scores.root_angle_error_deg < 0.5
     assert scores.root_error_mm < 50
+    # The network's own body gets the network's own shape, and then everything is in its place.
+    own_body = replace(load_open_body(), name="smpl")
+    [record] = reconstruct(people, camera, own_body, plain, SilentReporter())
+    assert record.motion.betas == pytest.approx(truth_arrays()["betas"], abs=1e-6)
+    scores = evaluate_clip([record], part)
+    assert scores.mpjpe_mm < 3
+    assert scores.root_error_mm < 8
     smoothed = evaluate_clip(reconstruct(people, camera, load_open_body(), job.settings, SilentReporter()), part)
     assert smoothed.mpjpe_mm < 25
 
@@ -514,3 +521,11 @@ def test_torch_networks_hand_over_all_they_say() -> None:
     heard = predictor.predict(np.zeros((2, 3, 256, 256), np.float32))
     for name, array in said.arrays().items():
         assert heard.arrays()[name] == pytest.approx(0.0 * array + 0.5 if name == "rest_joints" else array), name
+
+
+def test_slow_work_has_a_rate_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 8.0, 16.0, 24.0])
+    monkeypatch.setattr("engine.progress.time.monotonic", lambda: next(times))
+    meter = RateMeter(window_s=5.0)
+    told = [meter.update("network", done, 64) for done in (0, 16, 32, 48)]
+    assert told[1:] == [(2.0, 24.0), (2.0, 16.0), (2.0, 8.0)]
