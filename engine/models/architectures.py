@@ -21,11 +21,6 @@ class Architecture(Enum):
     HYBRIK_CAMERA_HRNET48 = "hybrik-camera-hrnet48"
 
     @property
-    def is_transformer(self) -> bool:
-        """Whether tokens rather than heat-maps are read."""
-        return self in (self.HYBRIK_TRANSFORMER_RESNET34, self.HYBRIK_TRANSFORMER_HRNET48)
-
-    @property
     def predicts_camera(self) -> bool:
         """Whether it estimates a camera and takes a `BoxGeometry`; the others take a `RayGeometry`."""
         return self in (self.HYBRIK_CAMERA_RESNET34, self.HYBRIK_CAMERA_HRNET48)

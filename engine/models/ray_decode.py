@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from .network import RayGeometry
@@ -27,16 +26,3 @@ def skeleton_from_rays(uvd: Tensor, geometry: RayGeometry) -> Tensor:
     depth = uvd[..., 2:] * unit + geometry.root[:, None, 2:]
     positions = (rays * depth - geometry.root[:, None]) / unit
     return UNIT_M * (positions - positions[:, :1])
-
-
-def uvd_from_skeleton(skeleton: Tensor, geometry: RayGeometry) -> Tensor:
-    """The reverse of `skeleton_from_rays`: positions relative to the pelvis, m, to (N, K, 3) crop coordinates.
-
-    The pelvis lies at the root. The camera must not be of zeros.
-    """
-    unit = geometry.depth_factor[:, None]
-    positions = skeleton * (unit / UNIT_M) + geometry.root[:, None]
-    seen = torch.linalg.solve(geometry.inv_intrinsics, (positions / positions[..., 2:]).mT).mT
-    from_corner = seen[..., :2] - geometry.crop_to_image[:, None, :, 2]
-    pixels = torch.linalg.solve(geometry.crop_to_image[:, :, :2], from_corner.mT).mT
-    return torch.cat([pixels / CROP_PX - 0.5, (positions[..., 2:] - geometry.root[:, None, 2:]) / unit], dim=-1)
