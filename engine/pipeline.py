@@ -34,7 +34,7 @@ from .foot_lock import FootLockConfig, FootLockMode, lock_feet, mean_slide_m
 from .gaps import GapConfig, GapPolicy, fill_gaps
 from .ik.solve import IKMode, solve_motion
 from .image_poses.evidence import PersonEvidence
-from .image_poses.network_poses import pose_by_network
+from .image_poses.network_poses import DecodeConfig, Placement, pose_by_network
 from .job import Job, find_job
 from .job_log import logged
 from .lifting import GeometricLifter
@@ -156,7 +156,8 @@ def pose_person(
     if evidence is None:
         poses, betas = pose_by_lifting(landmarks, camera, body, settings.height or None)
     else:
-        poses, betas = pose_by_network(evidence, landmarks, camera, body, settings.height or None)
+        config = DecodeConfig(placement=Placement.NETWORK if settings.own_camera else Placement.BONES)
+        poses, betas = pose_by_network(evidence, landmarks, camera, body, settings.height or None, config)
     return poses, solve_motion(poses, body.skeleton(betas), betas, IKMode(settings.ik))
 
 

@@ -74,6 +74,11 @@ class Settings:
     fov: float = _setting(
         55.0, "camera", "field of view along the picture's longer side, degrees; a guess where unknown", metavar="DEG"
     )
+    own_camera: bool = _setting(
+        False,
+        "camera",
+        "place people by the camera that a --model such as hybrik estimates, not by --fov and the bones' lengths",
+    )
     body: str = _setting(
         "open", "body", 'body model: "open", or the path of your own SMPL file (zip, pkl or npz)', metavar="BODY"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 
@@ -23,19 +24,31 @@ from .evidence import JOINTS, POINTS, PersonEvidence
 from .root_depth import solve_root_depth
 
 
+class Placement(Enum):
+    """What decides how far away a person is whom a network with a camera of its own saw."""
+
+    BONES = "bones"
+    """The job's camera and the bones' lengths, as for networks without a camera; nearer to the truth in every test."""
+
+    NETWORK = "network"
+    """The network's camera, refitted as in its released program, told in the job's."""
+
+
 @dataclass(frozen=True)
 class DecodeConfig:
     """How evidence becomes poses.
 
+    placement          see Placement; networks without a camera are always placed by bones
     depth_bandwidth_s  of the smoothing in time of the distance that is solved for, s
     half_sigma         spread, in parts of the crop, at which a point's score is one half
-    least_score        of a joint that the network placed and the detector does not see: trained guesses, not nothing
+    least_score        of a joint that the network placed: unsure ones are trained guesses, not nothing
     bridged_score      of joints in frames in which only the network saw the person
     """
 
+    placement: Placement = Placement.BONES
     depth_bandwidth_s: float = 0.1
     half_sigma: float = 0.05
-    least_score: float = 0.1
+    least_score: float = 0.2
     bridged_score: float = 0.3
 
 
@@ -52,9 +65,9 @@ def network_poses(
 ) -> PoseSequence:
     """The person over all frames of `landmarks`; frames that the network did not look at are missing.
 
-    Networks of 24 joints do not know how far away the person is: that is solved for (`solve_root_depth`). Networks of
-    29 points place the person with a camera of their own, which is told in the job's. Either place is `root_m`, true
-    for a body of the network's own size. Rotations of head, hands and feet come from the network's own inverse
+    How far away the person is, most networks do not know: that is solved for (`solve_root_depth`), or, for networks
+    with a camera of their own and by `config.placement`, what that says is told in the job's. The place is `root_m`,
+    true for a body of the network's own size. Rotations of head, hands and feet come from the network's own inverse
     kinematics on its own body; where it never learned to turn the right hand, that hand follows its wrist.
     """
     evidence = evidence.finite()
@@ -63,7 +76,7 @@ def network_poses(
         return _never_seen(landmarks)
     scores = _scores(evidence, landmarks, camera, config)
     rest = network_rest_joints(evidence)
-    if evidence.facts.point_count == POINTS:
+    if evidence.facts.point_count == POINTS and config.placement is Placement.NETWORK:
         skeleton, position = camera_skeleton(evidence, camera.image_size)
         position = in_camera(position, evidence, camera.image_size, camera)
     else:
@@ -109,14 +122,19 @@ def network_rest_joints(evidence: PersonEvidence) -> np.ndarray:
 
 
 def pose_by_network(
-    evidence: PersonEvidence, landmarks: LandmarkSequence, camera: Camera, body: BodyModel, height_m: float | None
+    evidence: PersonEvidence,
+    landmarks: LandmarkSequence,
+    camera: Camera,
+    body: BodyModel,
+    height_m: float | None,
+    config: DecodeConfig = _DEFAULT,
 ) -> tuple[PoseSequence, np.ndarray]:
     """Poses and the shape (B,) of `body` that fits them.
 
     Of the SMPL body, which is the network's own, the network's shape; of others, and for a given height, the shape
     whose bone lengths are nearest to that. The person's place is such that this body is seen as large as that one.
     """
-    poses = network_poses(evidence, landmarks, camera)
+    poses = network_poses(evidence, landmarks, camera, config)
     evidence = evidence.finite()
     if not len(evidence.rows):
         return poses, np.zeros(body.shape_count)
@@ -137,7 +155,7 @@ def _ray_skeleton(
     scores: np.ndarray,
     config: DecodeConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 24, 3) m relative to the pelvis: each joint on its ray, at its predicted depth from the solved one; and the
+    """(N, K, 3) m relative to the pelvis: each point on its ray, at its predicted depth from the solved one; and the
 
     pelvis' own place (N, 3) m, NaN where nothing fixes it.
 
@@ -145,7 +163,7 @@ def _ray_skeleton(
     """
     rays = camera.rays(evidence.keypoints_px())
     depths = evidence.network.uvd[..., 2] * evidence.facts.depth_factor_m
-    root = solve_root_depth(rays, depths, rest, scores)
+    root = solve_root_depth(rays[:, :JOINTS], depths[:, :JOINTS], rest[:JOINTS], scores)
     solved = np.isfinite(root)
     if solved.any():
         steady = np.log(np.interp(times_s, times_s[solved], root[solved]))[:, None]
@@ -177,16 +195,17 @@ def _leaf_rotmats(evidence: PersonEvidence, skeleton: np.ndarray, rest: np.ndarr
 def _scores(evidence: PersonEvidence, landmarks: LandmarkSequence, camera: Camera, config: DecodeConfig) -> np.ndarray:
     """(N, 24) 0..1: from the network's spread, else from the height of its heat-maps, else the detector's."""
     said = evidence.network
-    if said.sigma is not None:
-        return 1.0 / (1.0 + (said.sigma[:, :JOINTS] / config.half_sigma) ** 2)
     peaks = said.maxvals[:, :JOINTS]
-    if (peaks < 1.0).any():
+    if said.sigma is not None:
+        scores = 1.0 / (1.0 + (said.sigma[:, :JOINTS] / config.half_sigma) ** 2)
+    elif (peaks < 1.0).any():
         # A Gaussian of s cells in three dimensions has a peak of (2 pi)^-1.5 s^-3.
         sigma = np.cbrt((2 * np.pi) ** -1.5 / np.maximum(peaks, 1e-9)) / _CELLS
-        return 1.0 / (1.0 + (sigma / config.half_sigma) ** 2)
-    detected = joint_scores(landmark_scores(landmarks, camera))[evidence.rows]
-    seen = landmarks.seen[evidence.rows]
-    return np.where(seen[:, None], np.clip(detected, config.least_score, 1.0), config.bridged_score)
+        scores = 1.0 / (1.0 + (sigma / config.half_sigma) ** 2)
+    else:
+        detected = joint_scores(landmark_scores(landmarks, camera))[evidence.rows]
+        scores = np.where(landmarks.seen[evidence.rows][:, None], detected, config.bridged_score)
+    return np.clip(scores, config.least_score, 1.0)
 
 
 def _spread(values: np.ndarray, rows: np.ndarray, frames: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from sample_pieces import sample_video
 
 from engine.ik.plan import TIPS_24
-from engine.image_poses.evidence import NetworkEvidence, NetworkFacts
+from engine.image_poses.evidence import NetworkEvidence, NetworkFacts, PersonEvidence
 from engine.models.crops import crop_frame
 from rig.kinematics import global_rotations
 from rig.rotations import rotvec_to_quat_wxyz, rotvec_to_rotmat, swing_twist
@@ -81,6 +81,43 @@ def _twist(row: int) -> np.ndarray:
     return twist
 
 
+def true_camera_evidence(boxes_xyxy: np.ndarray) -> PersonEvidence:
+    """What a network of 29 points would say of the sample's frames if it were always right."""
+    truth, facts = truth_arrays(), NetworkFacts(29, 2.2)
+    rows = np.flatnonzero(np.isfinite(boxes_xyxy).all(axis=1))
+    frames = [crop_frame(boxes_xyxy[row]) for row in rows]
+    owners = list(_SURFACE_PARENTS)
+    points = []
+    for row in rows:
+        joints, turned = posed(truth, row)
+        ends = joints[owners] + np.einsum("jab,jb->ja", turned[owners], _SURFACE_OFFSETS)
+        camera = truth["world_to_camera"][row]
+        points.append(np.concatenate([joints, ends]) @ camera[:3, :3].T + camera[:3, 3])
+    seen = np.stack(points)
+    pixels = ((seen / seen[..., 2:]) @ truth["intrinsics"].T)[..., :2]
+    squares = np.stack([frame.square_box_xyxy for frame in frames])
+    sides = (squares[:, 2] - squares[:, 0])[:, None, None]
+    depths = (seen[..., 2:] - seen[:, :1, 2:]) / facts.depth_factor_m
+    # The scale that stands for the same picture under the network's lens.
+    scale = truth["intrinsics"][0, 0] / (sides[:, 0] * seen[:, 0, 2:])
+    count = len(rows)
+    said = NetworkEvidence(
+        uvd=np.concatenate([(pixels - squares[:, None, :2]) / sides - 0.5, depths], axis=-1),
+        twist=np.stack([_twist(row) for row in rows]),
+        betas=np.tile(truth["betas"], (count, 1)),
+        rest_joints=np.tile(_with_surface(truth["rest_joints"]), (count, 1, 1)),
+        maxvals=np.full((count, 29), 0.01),
+        camera=scale,
+        sigma=np.full((count, 29), 0.01),
+    )
+    return PersonEvidence(rows, squares, said, facts)
+
+
+def _with_surface(rest: np.ndarray) -> np.ndarray:
+    """(24, 3) rest joints with the five surface points behind them, m."""
+    return np.concatenate([rest, rest[list(_SURFACE_PARENTS)] + _SURFACE_OFFSETS])
+
+
 class ScriptedNetwork:
     """Says of each crop something that depends on nothing but the crop, and counts; may be interrupted on the way."""
 
@@ -112,7 +149,7 @@ def random_evidence(count: int, points: int, camera_parameters: int = 1) -> Netw
     rows = rng.integers(0, 146, count)
     joints = np.stack([posed(truth, row)[0] for row in rows])
     if points == 29:
-        rest = np.concatenate([rest, rest[list(_SURFACE_PARENTS)] + _SURFACE_OFFSETS])
+        rest = _with_surface(rest)
         ends = [
             joints[n, list(_SURFACE_PARENTS)]
             + np.einsum("jab,jb->ja", posed(truth, row)[1][list(_SURFACE_PARENTS)], _SURFACE_OFFSETS)

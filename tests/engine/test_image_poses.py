@@ -13,7 +13,15 @@ import pytest
 from captures import Capture
 from hypothesis import given
 from hypothesis import strategies as st
-from image_networks import TRUTH, ScriptedNetwork, TruthNetwork, posed, random_evidence, truth_arrays
+from image_networks import (
+    TRUTH,
+    ScriptedNetwork,
+    TruthNetwork,
+    posed,
+    random_evidence,
+    true_camera_evidence,
+    truth_arrays,
+)
 from sample_pieces import pictures, sample_video, write_piece
 
 from engine.body.open_body import load_open_body
@@ -23,7 +31,7 @@ from engine.detection.store import DetectionStore
 from engine.errors import InputError, MissingTool
 from engine.estimate import chosen_people, estimate_people, open_clip, read_people
 from engine.evaluation.clip import evaluate_clip
-from engine.evaluation.truth_file import load_truth
+from engine.evaluation.truth_file import Truth, load_truth
 from engine.image_poses.camera_decode import CROP_PX, FOCAL_PX, camera_skeleton, in_camera
 from engine.image_poses.evidence import NetworkEvidence, NetworkFacts, PersonEvidence
 from engine.image_poses.mirrored import mirrored, predict_with_mirror
@@ -33,7 +41,7 @@ from engine.image_poses.rest_shape import RestShape
 from engine.image_poses.root_depth import solve_root_depth
 from engine.image_poses.run_network import NetworkOptions, person_folder, run_network
 from engine.image_poses.store import EvidenceStore
-from engine.job import open_job
+from engine.job import Job, open_job
 from engine.pipeline import reconstruct, refine_job
 from engine.poses import LandmarkSequence
 from engine.progress import RateMeter, SilentReporter
@@ -368,6 +376,24 @@ def test_crops_that_the_network_cannot_read_are_missing() -> None:
     assert (poses.scores[4] == 0).all()
 
 
+def test_scores_fall_with_the_spread_and_with_the_height_of_heat_maps() -> None:
+    squares, camera = np.tile([80.0, 10.0, 240.0, 170.0], (12, 1)), Camera.from_fov((320, 180))
+    spread = np.tile(np.linspace(0.01, 0.3, 12)[:, None], (1, 24))
+    plain = random_evidence(12, 24)
+    # Peaks of Gaussians with that spread, in cells of a 64th.
+    peaks = (2 * np.pi) ** -1.5 * (64 * spread) ** -3.0
+    found = [
+        network_poses(PersonEvidence(np.arange(12), squares, said, RAYS_24), walker(1), camera).scores
+        for said in (replace(plain, sigma=spread), replace(plain, maxvals=peaks), plain)
+    ]
+    assert found[0] == pytest.approx(found[1])
+    assert found[0][0] == pytest.approx(np.full(24, 1 / 1.04))
+    assert (np.diff(found[0], axis=0) <= 0).all()
+    assert found[0].min() == pytest.approx(0.2)
+    detected = [JOINT["left_knee"], JOINT["right_wrist"]]
+    assert found[2][:, detected] == pytest.approx(np.full((12, 2), 0.9), abs=0.05)
+
+
 # A clip's truth through the whole program
 
 
@@ -402,18 +428,22 @@ def job_folder(sample_capture: Capture, tmp_path: Path, home: Path) -> Path:
     return folder
 
 
+def true_part(frames: int) -> Truth:
+    """The sample's truth in its first frames."""
+    truth = load_truth(TRUTH)
+    names = ("joints_camera", "times_s", "world_to_camera", "local_rotmats")
+    return replace(truth, **{name: getattr(truth, name)[:frames] for name in names})
+
+
+def true_camera(job: Job) -> Camera:
+    return replace(Camera.from_fov(job.clip.image_size), intrinsics=truth_arrays()["intrinsics"])
+
+
 def test_a_network_that_knows_the_truth_gives_it_back(job_folder: Path) -> None:
-    job, truth = open_job(job_folder), load_truth(TRUTH)
-    people = read_people(job)
-    camera = replace(Camera.from_fov(job.clip.image_size), intrinsics=truth.intrinsics)
+    job = open_job(job_folder)
+    people, camera = read_people(job), true_camera(job)
     frames = len(people.landmarks[0])
-    part = replace(
-        truth,
-        **{
-            name: getattr(truth, name)[:frames]
-            for name in ("joints_camera", "times_s", "world_to_camera", "local_rotmats")
-        },
-    )
+    part = true_part(frames)
     plain = replace(job.settings, smoothing="off", foot_lock="off")
     scores = evaluate_clip(reconstruct(people, camera, load_open_body(), plain, SilentReporter()), part)
     assert scores.mpjpe_mm < 5
@@ -438,6 +468,23 @@ def test_a_network_that_knows_the_truth_gives_it_back(job_folder: Path) -> None:
     local = rotvec_to_rotmat(np.concatenate([arrays["global_orient"][:, None], arrays["body_pose"]], axis=1))[:frames]
     turned = arrays["world_to_camera"][:frames, :3, :3] @ global_rotations(SMPL_PARENTS, local)[:, wrist]
     assert np.abs(hand - turned).max() < 0.02
+
+
+def test_a_network_of_29_points_that_knows_the_truth_is_placed_by_bones_or_by_its_own_camera(
+    sample_capture: Capture,
+) -> None:
+    job = open_job(sample_capture.job)
+    people, camera = read_people(job), true_camera(job)
+    boxes = person_boxes(people.landmarks[0], job.clip.image_size)
+    people = replace(people, evidence={1: true_camera_evidence(boxes)})
+    settings = Settings(smoothing="off", foot_lock="off")
+    own_body = replace(load_open_body(), name="smpl")
+    part = true_part(len(boxes))
+    for own_camera, joints_mm, root_mm in ((False, 5, 8), (True, 20, 70)):
+        chosen = replace(settings, own_camera=own_camera)
+        scores = evaluate_clip(reconstruct(people, camera, own_body, chosen, SilentReporter()), part)
+        assert scores.mpjpe_mm < joints_mm
+        assert scores.root_error_mm < root_mm
 
 
 def test_refining_needs_neither_the_network_nor_the_video(
