@@ -66,7 +66,7 @@ class HeatmapHead(nn.Module):
         """
         delta_betas = self.decshape(vector)
         has_camera = self.camera_parameters > 0
-        peaks = largest_probability(probabilities) if has_camera else vector.new_ones(len(vector), self.joints, 1)
+        peaks = largest_probability(probabilities) if has_camera else vector.new_ones(vector.shape[0], self.joints, 1)
         return Evidence(
             uvd=expected_uvd(probabilities, self.normalises_again),
             twist=self.decphi(vector).reshape(-1, 23, 2),

@@ -52,7 +52,7 @@ class TransformerHead(nn.Module):
         sources = self.source_tokens(feature_map)
         if self.training:
             sources = random_subset(sources, *self.kept_tokens)
-        templates = self.target_templates().expand(len(feature_map), -1, -1)
+        templates = self.target_templates().expand(feature_map.shape[0], -1, -1)
         return self.read_out(self.transformer(sources, templates))
 
     def source_tokens(self, feature_map: Tensor) -> Tensor:
