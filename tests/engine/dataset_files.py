@@ -85,7 +85,7 @@ def draw_person(pixels: np.ndarray) -> np.ndarray:
     picture = np.full((SIZE_WH[1], SIZE_WH[0], 3), 40, np.uint8)
     for joint in range(1, 29):
         colour = tuple(int(value) for value in (joint * np.array([67, 131, 29]) + [90, 30, 160]) % 200 + 55)
-        start, end = (tuple(int(round(v * 16)) for v in pixels[k]) for k in (PARENTS29[joint], joint))
+        start, end = (tuple(round(float(v) * 16) for v in pixels[k]) for k in (PARENTS29[joint], joint))
         cv2.line(picture, start, end, colour, 5, cv2.LINE_AA, 4)
         cv2.circle(picture, end, 4 * 16, colour[::-1], -1, cv2.LINE_AA, 4)
     return picture

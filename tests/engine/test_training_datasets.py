@@ -134,7 +134,7 @@ def test_what_is_wrong_with_a_file_is_said(people, tmp_path):
     annotations, images = write_human36m(tmp_path, people)
     with pytest.raises(InputError, match=r"none\.json cannot be read"):
         open_dataset(DatasetKind.HUMAN36M, tmp_path / "none.json", images)
-    with pytest.raises(InputError, match="folder of pictures .* does not exist"):
+    with pytest.raises(InputError, match=r"folder of pictures .* does not exist"):
         open_dataset(DatasetKind.HUMAN36M, annotations, tmp_path / "no pictures")
     change(annotations, lambda entry: entry.update(betas=["x"] * 10))
     with pytest.raises(InputError, match="annotation 1: betas does not hold the numbers"):
