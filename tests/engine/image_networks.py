@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
+from captures import Capture
 from sample_pieces import sample_video
 
+from engine.detection.detect_video import landmark_sequences
+from engine.detection.store import DetectionStore
+from engine.estimate import chosen_people
 from engine.ik.plan import TIPS_24
 from engine.image_poses.evidence import NetworkEvidence, NetworkFacts, PersonEvidence
 from engine.models.crops import crop_frame
+from engine.poses import LandmarkSequence
+from engine.settings import Settings
 from rig.kinematics import global_rotations
 from rig.rotations import rotvec_to_quat_wxyz, rotvec_to_rotmat, swing_twist
 from rig.skeleton import SMPL_PARENTS
@@ -168,3 +175,31 @@ def random_evidence(count: int, points: int, camera_parameters: int = 1) -> Netw
         camera=camera[:, :camera_parameters] if points == 29 else None,
         sigma=rng.uniform(0.01, 0.12, (count, points)) if points == 29 else None,
     )
+
+
+def sample_landmarks(capture: Capture) -> LandmarkSequence:
+    [landmarks] = landmark_sequences(DetectionStore(capture.job / "detections"), chosen_people(Settings()))
+    return landmarks
+
+
+def without(landmarks: LandmarkSequence, rows: slice) -> LandmarkSequence:
+    points, scores = landmarks.landmarks_2d.copy(), landmarks.scores.copy()
+    points[rows], scores[rows] = np.nan, 0.0
+    return replace(landmarks, landmarks_2d=points, scores=scores)
+
+
+def walker(person_id: int, missing: slice = slice(0, 0)) -> LandmarkSequence:
+    """Somebody of 160 px in the middle of the clip."""
+    rng = np.random.default_rng(person_id)
+    shape = rng.uniform(-0.8, 0.8, (33, 3))
+    points = np.tile(shape, (12, 1, 1)) + 0.01 * np.arange(12)[:, None, None]
+    landmarks = LandmarkSequence(
+        person_id=person_id,
+        frame_indices=np.arange(12),
+        times_s=np.arange(12) / 30,
+        landmarks_2d=100 * points[..., :2] + [160, 90],
+        landmarks_3d=points,
+        scores=np.full((12, 33), 0.9),
+        boxes_xyxy=np.zeros((12, 4)),
+    )
+    return without(landmarks, missing)
