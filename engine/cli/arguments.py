@@ -91,6 +91,12 @@ def build_parser() -> argparse.ArgumentParser:
     kinds = evaluate.add_subparsers(dest="evaluation", required=True, metavar="WHAT")
     parity = kinds.add_parser("parity", help="compare with a folder of reference numbers", formatter_class=_Formatter)
     parity.add_argument("folder", type=Path, help="folder with ik.npz, lbs.npz, tolerances.json, seed.txt")
+    lifters = kinds.add_parser(
+        "landmarks", help="compare lifters on motion or rendered clips with truth", formatter_class=_Formatter
+    )
+    lifters.add_argument("data", type=Path, help="folder of engine.training.landmarks.prepare or .render_pairs")
+    lifters.add_argument("--network", type=Path, help="ONNX file of engine.training.landmarks.export")
+    lifters.add_argument("--martinez", type=Path, help="weights of the baseline of engine.training.landmarks.train")
     clip = kinds.add_parser("clip", help="capture a video and compare with its truth", formatter_class=_Formatter)
     clip.add_argument("video", help="video file")
     clip.add_argument("--truth", required=True, type=Path, help="npz with joint_names, joints_camera_m, times_s")

@@ -132,7 +132,8 @@ def _doctor(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
-    return {"parity": _evaluate_parity, "clip": _evaluate_clip}[arguments.evaluation](arguments, reporter)
+    kinds = {"parity": _evaluate_parity, "clip": _evaluate_clip, "landmarks": _evaluate_landmarks}
+    return kinds[arguments.evaluation](arguments, reporter)
 
 
 def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
@@ -141,6 +142,13 @@ def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -
     rows = evaluate_parity(arguments.folder)
     print(format_parity(rows))
     return EngineError.exit_code if any(row.status is ParityStatus.FAIL for row in rows) else 0
+
+
+def _evaluate_landmarks(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..training.landmarks.evaluate import evaluate_folder
+
+    print(evaluate_folder(arguments.data, arguments.network, arguments.martinez))
+    return 0
 
 
 def _evaluate_clip(arguments: argparse.Namespace, reporter: CommandReporter) -> int:

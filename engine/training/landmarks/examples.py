@@ -40,11 +40,11 @@ class WorldNoise:
     absent: float = 0.35
     tilt_deg: float = 10.0
     size: float = 0.07
-    flatness: float = 0.3
-    steady_m: tuple[float, float, float] = (0.012, 0.012, 0.035)
-    slow_m: tuple[float, float, float] = (0.012, 0.012, 0.03)
+    flatness: float = 0.4
+    steady_m: tuple[float, float, float] = (0.02, 0.02, 0.05)
+    slow_m: tuple[float, float, float] = (0.015, 0.015, 0.035)
     quick_m: tuple[float, float, float] = (0.006, 0.006, 0.015)
-    limb_flip: float = 0.04
+    limb_flip: float = 0.06
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from .losses import LossWeights, TruthTensors, losses
 from .martinez import MartinezNetwork
 from .model import LandmarkTransformer, ModelConfig
 from .observe import Observe, PlainNoise
+from .rendered_pairs import RenderedPairs, detected
 from .windows import Split, WindowSampler
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
@@ -36,24 +37,28 @@ class TrainConfig:
     """One run; with the same folder it is the same on the same machine, however often it is interrupted.
 
     steps, batch, window  of `batch` windows of `window` frames
-    starts, runs          the templates are decoded for `starts` runs of `runs` frames of each window
+    kept                  frames of each window that are learned from, in runs of `runs`
+    starts, runs          the templates are decoded for `starts` of these runs
     rate, warmup, steady  largest rate of learning, the steps it takes to reach it, and the part of the run after which
                           half a cosine brings it to zero; until then the run may still be made longer or shorter
     causal_part           part of the windows in which frames cannot read later ones
+    rendered_part         part of the windows that come from rendered pairs, where there are such
     average               decay of the average of the weights that is kept beside them
     """
 
     seed: int = 1
     steps: int = 8000
-    batch: int = 32
+    batch: int = 64
     window: int = 24
-    starts: int = 3
+    kept: int = 10
+    starts: int = 2
     runs: int = 2
     rate: float = 1.5e-3
     warmup: int = 200
     steady: float = 0.6
     weight_decay: float = 0.02
     causal_part: float = 0.25
+    rendered_part: float = 0.3
     average: float = 0.999
     half_precision: bool = True
     save_every: int = 100
@@ -64,22 +69,47 @@ class TrainConfig:
 class ExampleSteps(Dataset[dict[str, np.ndarray]]):
     """The examples of each step, whatever order they are asked in."""
 
-    def __init__(self, sampler: WindowSampler, observe: Observe, config: TrainConfig) -> None:
-        self.sampler, self.observe, self.config = sampler, observe, config
+    def __init__(
+        self, sampler: WindowSampler, observe: Observe, config: TrainConfig, pairs: RenderedPairs | None = None
+    ) -> None:
+        self.sampler, self.observe, self.config, self.pairs = sampler, observe, config, pairs
 
     def __len__(self) -> int:
         return self.config.steps
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
-        """Flat arrays of `examples_at`."""
-        return flat_arrays(examples_at(self.sampler, self.observe, self.config, step))
+        """Flat arrays of the step's windows: sampled ones, and after them rendered ones."""
+        config = self.config
+        rng = np.random.default_rng((config.seed, step))
+        rendered = 0 if self.pairs is None else round(config.rendered_part * config.batch)
+        batch = self.sampler.batch(config.batch - rendered, step=step)
+        arrays = flat_arrays(make_examples(batch, self.observe, rng, config.causal_part, WorldNoise()))
+        if self.pairs is not None and rendered:
+            batch = self.pairs.batch(rendered, config.window, rng)
+            real = flat_arrays(make_examples(batch, detected, rng, config.causal_part))
+            arrays = {name: np.concatenate([value, real[name]]) for name, value in arrays.items()}
+        return thinned(arrays, config.kept, config.runs, rng)
 
 
-def examples_at(sampler: WindowSampler, observe: Observe, config: TrainConfig, step: int) -> Examples:
-    """The examples of one step of a run."""
-    rng = np.random.default_rng((config.seed, step))
-    batch = sampler.batch(config.batch, step=step)
-    return make_examples(batch, observe, rng, config.causal_part, WorldNoise())
+def thinned(arrays: dict[str, np.ndarray], kept: int, runs: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Only `kept` frames of each window, in runs of `runs` consecutive ones; what is not of frames stays.
+
+    Frames next to each other tell little news, and the encoding of time does not mind gaps: the same work sees more
+    people. (The paper drops parts of its source at random too.)
+    """
+    count, window = arrays["times_s"].shape
+    if kept >= window:
+        return arrays
+    chosen = np.argsort(rng.random((count, window // runs)), axis=1)[:, : kept // runs]
+    rows = (np.sort(chosen, axis=1)[..., None] * runs + np.arange(runs)).reshape(count, -1)
+    result = {}
+    for name, value in arrays.items():
+        if name == "mask":
+            value = np.take_along_axis(value, rows[:, None, :], axis=2)
+        if name != "true_betas":
+            value = np.take_along_axis(value, rows.reshape(*rows.shape, *([1] * (value.ndim - 2))), axis=1)
+        result[name] = value
+    return result
 
 
 def flat_arrays(examples: Examples) -> dict[str, np.ndarray]:
@@ -97,7 +127,13 @@ def flat_arrays(examples: Examples) -> dict[str, np.ndarray]:
 
 
 def train(
-    folder: Path, out: Path, config: TrainConfig, observe: Observe, resume: bool, stop_s: float = math.inf
+    folder: Path,
+    out: Path,
+    config: TrainConfig,
+    observe: Observe,
+    resume: bool,
+    stop_s: float = math.inf,
+    pairs: RenderedPairs | None = None,
 ) -> int:
     """Train the landmark transformer; returns the step it has reached.
 
@@ -115,7 +151,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window)
     check = _check_arrays(folder, config, observe)
-    data = ExampleSteps(train_sampler, observe, config)
+    data = ExampleSteps(train_sampler, observe, config, pairs)
     started = time.monotonic()
     loader = DataLoader(data, batch_size=None, sampler=range(first, config.steps), num_workers=1, prefetch_factor=4)
     step = first
@@ -212,9 +248,10 @@ def _train_step(
 
 
 def picked_frames(config: TrainConfig, count: int, step: int) -> Tensor:
-    """(count, starts * runs) frames of each window that the templates are decoded for in a step."""
+    """(count, starts * runs) of the kept frames of each window that the templates are decoded for in a step."""
     rng = np.random.default_rng((config.seed, step, 1))
-    starts = rng.integers(0, config.window - config.runs + 1, (count, config.starts, 1))
+    available = min(config.kept, config.window) // config.runs
+    starts = rng.integers(0, available, (count, config.starts, 1)) * config.runs
     return torch.from_numpy((starts + np.arange(config.runs)).reshape(count, -1))
 
 
@@ -321,9 +358,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.training.landmarks.train", description=__doc__)
     parser.add_argument("data", type=Path, help="folder made by engine.training.landmarks.prepare")
     parser.add_argument("out", type=Path, help="folder for checkpoint and log")
+    parser.add_argument("--pairs", type=Path, help="folder of engine.training.landmarks.render_pairs to mix in")
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
     parser.add_argument("--steps", type=int, default=TrainConfig.steps, help="length of the whole run")
     parser.add_argument("--batch", type=int, default=TrainConfig.batch, help="windows a step")
+    parser.add_argument("--kept", type=int, default=TrainConfig.kept, help="frames of each window learned from")
     parser.add_argument("--rate", type=float, default=TrainConfig.rate, help="largest rate of learning")
     parser.add_argument("--martinez", action="store_true", help="train the baseline instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
@@ -331,12 +370,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    config = TrainConfig(seed=options.seed, steps=options.steps, batch=options.batch, rate=options.rate)
+    config = TrainConfig(
+        seed=options.seed, steps=options.steps, batch=options.batch, rate=options.rate, kept=options.kept
+    )
     try:
         if options.martinez:
             train_martinez(options.data, options.out, config, PlainNoise())
         else:
-            train(options.data, options.out, config, PlainNoise(), options.resume, 60.0 * options.minutes)
+            pairs = RenderedPairs(options.pairs) if options.pairs else None
+            stop_s = 60.0 * options.minutes
+            train(options.data, options.out, config, PlainNoise(), options.resume, stop_s, pairs)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2

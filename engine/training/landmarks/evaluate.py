@@ -1,0 +1,353 @@
+"""Measures lifters side by side on motion with truth: one table for all rows, from one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.body.fit import fit_betas
+from engine.body.model import BodyModel
+from engine.body.open_body import load_open_body
+from engine.camera import Camera
+from engine.errors import InputError
+from engine.evaluation import metrics
+from engine.ik.plan import TIPS_24
+from engine.ik.solve import solve_motion
+from engine.lifting import GeometricLifter
+from engine.lifting.landmark_transformer import LANDMARK_MODEL_FILE, LandmarkTransformerLifter, WindowConfig
+from engine.poses import BLAZEPOSE, LandmarkSequence, PoseSequence
+from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rotate
+from rig.skeleton import JOINT, SMPL_PARENTS
+
+from .detector_errors import DetectorErrors
+from .motion_corpus import CORPUS_FILE
+from .observe import Observe
+from .rendered_pairs import detected, read_sequence
+from .windows import Split, WindowSampler
+
+LIMB_JOINTS = tuple(
+    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)
+"""Joints that the detector marks itself, on which it can be compared with lifters."""
+
+_LIMBS = [JOINT[name] for name in LIMB_JOINTS]
+_BONES = np.array([(joint, parent) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
+
+
+@dataclass(frozen=True)
+class TrueSequence:
+    """What a lifter is given of one person, and the truth of the T frames.
+
+    joints (T, 24, 3) m, camera axes;  local_rotmats (T, 24, 3, 3), the pelvis' in camera axes
+    world_to_camera (T, 4, 4)
+    """
+
+    landmarks: LandmarkSequence
+    camera: Camera
+    joints: np.ndarray
+    local_rotmats: np.ndarray
+    world_to_camera: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answer:
+    """joints (T, 24, 3) m relative to the pelvis, camera axes; NaN for what is missing or never answered.
+
+    local_rotmats (T, 24, 3, 3) after inverse kinematics, the pelvis' in camera axes, or None.
+    """
+
+    joints: np.ndarray
+    local_rotmats: np.ndarray | None
+
+
+Method = Callable[[TrueSequence], Answer]
+ObserveWorld = Callable[[dict[str, np.ndarray], np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class LiftingScores:
+    """Means over all frames of all sequences; distances mm, angles degrees. NaN where a method does not answer.
+
+    limbs  over LIMB_JOINTS, relative to the middle of the hips;  24  over all joints, relative to the pelvis
+    skate  displacement of ankles and feet while the true ones stand, mm a frame, with the true root
+    jitter divided by the truth's;  bones  standard deviation of the lengths over time
+    """
+
+    name: str
+    limbs_mpjpe: float
+    limbs_pa: float
+    mpjpe: float
+    pa: float
+    angle: float
+    swing: float
+    twist: float
+    root_angle: float
+    acceleration: float
+    jitter: float
+    skate: float
+    bones: float
+    coverage: float
+    frames_per_s: float
+
+
+def read_sequences(
+    folder: Path, observe: Observe, observe_world: ObserveWorld | None, count: int = 48, frames: int = 90
+) -> list[TrueSequence]:
+    """Sequences with truth: of a prepared folder its test motion, seen through `observe`; else rendered pairs.
+
+    observe_world makes the detector's world landmarks of the former; count and frames say how many there are, the same
+    in every run. Raises InputError for other folders.
+    """
+    if (folder / CORPUS_FILE).is_file():
+        sampler = WindowSampler(folder, Split.TEST, seed=7, window=frames, augment=False)
+        sequences = []
+        for step in range(count):
+            batch, rng = sampler.batch(1, step=step), np.random.default_rng((7, step))
+            points, scores = observe(batch, rng)
+            world = np.full((1, frames, 33, 3), np.nan)
+            if observe_world is not None:
+                world = observe_world(batch, rng)
+            sequences.append(
+                _sequence({name: value[0] for name, value in batch.items()}, points[0], scores[0], world[0])
+            )
+        return sequences
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise InputError(f"{folder} holds neither prepared motion ({CORPUS_FILE}) nor rendered sequences (*.npz)")
+    body = load_open_body()
+    rng = np.random.default_rng(0)
+    found = []
+    for path in paths:
+        arrays = read_sequence(path, body)
+        points, scores = detected(arrays, rng)
+        if (scores > 0).any(-1).mean() >= 0.5:
+            found.append(_sequence(arrays, points, scores, arrays["landmarks_world"]))
+    return found
+
+
+def evaluate_folder(folder: Path, network: Path | None = None, martinez: Path | None = None) -> str:
+    """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in three ways.
+
+    network: an ONNX file, by default the one that ships with the program, where there is one; martinez: weights.
+    """
+    methods: dict[str, Method] = {}
+    network = network or (LANDMARK_MODEL_FILE if LANDMARK_MODEL_FILE.is_file() else None)
+    if network is not None:
+        methods |= {"transformer": learned_method(network), "transformer, causal": learned_method(network, True)}
+    if martinez is not None:
+        methods["martinez"] = martinez_method(martinez)
+    with_world = methods | {"geometric": geometric_method(), "detector": detector_method}
+    if not (folder / CORPUS_FILE).is_file():
+        return format_lifting(evaluate_methods(with_world, read_sequences(folder, exact, None)))
+    errors = DetectorErrors.load()
+    parts: list[tuple[str, Observe, ObserveWorld | None, dict[str, Method]]] = [
+        ("true landmarks, no world landmarks", exact, None, methods),
+        ("true landmarks, learned errors of the world landmarks", exact, errors.world, with_world),
+        ("learned errors of all landmarks", errors, errors.world, with_world),
+    ]
+    tables = []
+    for title, observe, world, rows in parts:
+        tables.append(f"{title}\n{format_lifting(evaluate_methods(rows, read_sequences(folder, observe, world)))}")
+    return "\n\n".join(tables)
+
+
+def exact(batch: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A detector without error that is sure of all but what the person's own body covers; an `Observe`."""
+    scores = np.where(batch["hidden"] > 0.5, 0.5, 0.98) * np.where(batch["inside"] > 0.5, 1.0, 0.3)
+    return batch["landmarks_2d_px"].copy(), scores.astype(np.float32)
+
+
+def evaluate_methods(methods: dict[str, Method], sequences: Sequence[TrueSequence]) -> list[LiftingScores]:
+    """A row a method."""
+    return [_scores(name, method, sequences) for name, method in methods.items()]
+
+
+def learned_method(model: Path, causal: bool = False) -> Method:
+    """The landmark transformer of an ONNX file, with inverse kinematics on a body fitted to the clip."""
+    lifter = LandmarkTransformerLifter(model, WindowConfig(causal=causal))
+    body = load_open_body()
+
+    def answer(sequence: TrueSequence) -> Answer:
+        poses = lifter.lift(sequence.landmarks, sequence.camera)
+        return Answer(poses.joints, _solved(poses, body))
+
+    return answer
+
+
+def geometric_method() -> Method:
+    """The geometric lifter as the program uses it."""
+    body = load_open_body()
+    mean = GeometricLifter(body.skeleton(np.zeros(body.shape_count)))
+
+    def answer(sequence: TrueSequence) -> Answer:
+        betas = fit_betas(mean.lift(sequence.landmarks, sequence.camera), body)
+        poses = GeometricLifter(body.skeleton(betas)).lift(sequence.landmarks, sequence.camera)
+        return Answer(poses.joints, _solved(poses, body, betas))
+
+    return answer
+
+
+def detector_method(sequence: TrueSequence) -> Answer:
+    """The detector's own world landmarks, as if the limbs' landmarks were their joints."""
+    joints = np.full((len(sequence.landmarks), 24, 3), np.nan)
+    joints[:, _LIMBS] = sequence.landmarks.landmarks_3d[:, [BLAZEPOSE[name] for name in LIMB_JOINTS]]
+    return Answer(joints, None)
+
+
+def martinez_method(weights: Path) -> Method:
+    """The baseline, with inverse kinematics without twists."""
+    import torch
+
+    from engine.lifting.landmark_features import extract_features
+
+    from .martinez import MartinezNetwork
+
+    network = MartinezNetwork()
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.eval()
+    body = load_open_body()
+
+    def answer(sequence: TrueSequence) -> Answer:
+        landmarks, seen = sequence.landmarks, sequence.landmarks.seen
+        rays = sequence.camera.rays(np.where(seen[:, None, None], landmarks.landmarks_2d, 0.0))
+        features = extract_features(rays, landmarks.scores, landmarks.landmarks_3d, landmarks.times_s, seen)
+        with torch.inference_mode():
+            joints = network(torch.from_numpy(features.landmarks[..., :2])).double().numpy()
+        joints = np.where(seen[:, None, None], features.view.to_camera(joints), np.nan)
+        count = len(landmarks)
+        poses = PoseSequence(
+            person_id=landmarks.person_id,
+            times_s=landmarks.times_s,
+            joints=joints,
+            twist=np.full((count, 23, 2), np.nan),
+            keypoints_2d=np.full((count, 24, 2), np.nan),
+            scores=np.repeat(seen[:, None].astype(np.float64), 24, axis=1),
+            leaf_rotmats=np.full((count, 24, 3, 3), np.nan),
+        )
+        return Answer(joints, _solved(poses, body))
+
+    return answer
+
+
+def format_lifting(rows: Sequence[LiftingScores]) -> str:
+    """The rows as one table; "-" where a method does not answer."""
+    titles = (
+        "limbs_mpjpe", "limbs_pa", "mpjpe", "pa", "angle", "swing", "twist", "root_angle", "acceleration", "jitter",
+        "skate", "bones", "coverage", "frames_per_s",
+    )  # fmt: skip
+    heads = (
+        "MPJPE", "PA", "MPJPE24", "PA24", "angle", "swing", "twist", "root", "accel", "jitter", "skate", "bones",
+        "seen", "fps",
+    )  # fmt: skip
+    lines = ["".join([f"{'':<22}", *(f"{head:>9}" for head in heads)])]
+    for row in rows:
+        values = [getattr(row, title) for title in titles]
+        cells = [f"{'-':>9}" if np.isnan(v) else f"{v:>9.{0 if v >= 1000 else 2 if v < 10 else 1}f}" for v in values]
+        lines.append("".join([f"{row.name:<22}", *cells]))
+    lines.append(
+        "mm and degrees; accel m/s^2; jitter over the truth's; MPJPE and PA of 12 limb joints, the others of 24"
+    )
+    return "\n".join(lines)
+
+
+def _sequence(arrays: dict[str, np.ndarray], points: np.ndarray, scores: np.ndarray, world: np.ndarray) -> TrueSequence:
+    seen = (scores > 0).any(-1)
+    points = np.where(seen[:, None, None], points, np.nan).astype(np.float64)
+    boxes = np.concatenate([points.min(1), points.max(1)], axis=-1)
+    width, height = arrays["image_size"]
+    return TrueSequence(
+        landmarks=LandmarkSequence(
+            person_id=1,
+            frame_indices=np.arange(len(points)),
+            times_s=arrays["times_s"].astype(np.float64),
+            landmarks_2d=points,
+            landmarks_3d=np.where(seen[:, None, None], world, np.nan),
+            scores=scores,
+            boxes_xyxy=boxes,
+        ),
+        camera=Camera(arrays["intrinsics"].astype(np.float64), (int(width), int(height)), np.eye(4)),
+        joints=arrays["joints_camera"].astype(np.float64),
+        local_rotmats=arrays["local_rotmats"].astype(np.float64),
+        world_to_camera=arrays["world_to_camera"].astype(np.float64),
+    )
+
+
+def _solved(poses: PoseSequence, body: BodyModel, betas: np.ndarray | None = None) -> np.ndarray:
+    """(T, 24, 3, 3) local rotations, the pelvis' in camera axes."""
+    betas = fit_betas(poses, body) if betas is None else betas
+    rotmats = solve_motion(poses, body.skeleton(betas), betas).local_rotmats()
+    rotmats[:, 0] = WORLD_TO_CAMERA_UPRIGHT.T @ rotmats[:, 0]
+    return rotmats
+
+
+def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> LiftingScores:
+    parts: dict[str, list[np.ndarray]] = {}
+    seconds, frames = 0.0, 0
+    for sequence in sequences:
+        began = time.perf_counter()
+        answer = method(sequence)
+        seconds += time.perf_counter() - began
+        frames += len(sequence.joints)
+        for key, values in _errors(answer, sequence).items():
+            parts.setdefault(key, []).append(np.ravel(values))
+    means = {key: float(metrics.mean_present(np.concatenate(values))) for key, values in parts.items()}
+    return LiftingScores(name=name, frames_per_s=frames / seconds, **means)
+
+
+def _errors(answer: Answer, sequence: TrueSequence) -> dict[str, np.ndarray]:
+    true = sequence.joints - sequence.joints[:, :1]
+    joints, times = answer.joints, sequence.landmarks.times_s
+    seen = sequence.landmarks.seen
+    hips = [JOINT["left_hip"], JOINT["right_hip"]]
+    centred = joints - joints[:, hips].mean(1, keepdims=True)
+    centred_true = true - true[:, hips].mean(1, keepdims=True)
+    limbs, limbs_true = centred[:, _LIMBS], centred_true[:, _LIMBS]
+    whole = np.isfinite(joints).all((1, 2))
+    all_joints = np.where(whole[:, None, None], joints, np.nan)
+    # Where the floor stands: the answer hung on the true root.
+    feet = [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "foot")]
+    back = np.swapaxes(sequence.world_to_camera[:, :3, :3], 1, 2)
+    away = sequence.joints[:, :1] - sequence.world_to_camera[:, None, :3, 3]
+    skated, stood = (rotate(back[:, None], relative + away) for relative in (joints[:, feet], true[:, feet]))
+    true_jitter = metrics.jitter(limbs_true, times)
+    errors = {
+        "limbs_mpjpe": 1e3 * metrics.position_errors(limbs, limbs_true),
+        "limbs_pa": 1e3 * metrics.procrustes_errors(limbs, limbs_true),
+        "mpjpe": 1e3 * metrics.position_errors(all_joints, true)[:, 1:],
+        "pa": 1e3 * metrics.procrustes_errors(all_joints, true),
+        "acceleration": metrics.acceleration_errors(limbs, limbs_true, times),
+        "jitter": np.array([metrics.jitter(limbs, times) / max(true_jitter, 1.0)]),
+        "skate": np.array([1e3 * metrics.foot_skate(skated, stood)]),
+        "bones": np.array([1e3 * metrics.bone_length_variation(metrics.bone_lengths(joints, _BONES))]),
+        "coverage": whole.astype(np.float64) if whole.any() else np.isfinite(limbs).all((1, 2)).astype(np.float64),
+    }
+    names = ("angle", "swing", "twist", "root_angle")
+    return errors | (
+        dict.fromkeys(names, np.array([np.nan]))
+        if answer.local_rotmats is None
+        else _angles(np.where(seen[:, None, None, None], answer.local_rotmats, np.nan), sequence)
+    )
+
+
+def _angles(rotmats: np.ndarray, sequence: TrueSequence) -> dict[str, np.ndarray]:
+    """Errors of joint rotations, degrees: swing and twist of joints that have a bone, angle of the same."""
+    true = sequence.local_rotmats
+    aimed = [joint for joint in range(1, 24) if TIPS_24[joint] >= 0]
+    offsets = load_open_body().skeleton(np.zeros(10)).offsets
+    pairs = [
+        metrics.swing_twist_errors_deg(
+            rotmats[:, joint], true[:, joint], offsets[TIPS_24[joint]] / np.linalg.norm(offsets[TIPS_24[joint]])
+        )
+        for joint in aimed
+    ]
+    angles = metrics.rotation_errors_deg(rotmats, true)
+    return {
+        "angle": angles[:, aimed],
+        "swing": np.stack([swing for swing, _ in pairs]),
+        "twist": np.stack([twist for _, twist in pairs]),
+        "root_angle": angles[:, 0],
+    }
