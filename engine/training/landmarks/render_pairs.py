@@ -39,7 +39,7 @@ VISIBLE, SELF_HIDDEN, HIDDEN, OUTSIDE = range(4)
 NEAREST_M = 0.05
 _INSIDE_M = {"shoulder": 0.16, "hip": 0.18, "knee": 0.11, "elbow": 0.09, "ear": 0.05}
 _LEAST_SEEN, _MOST_TRIES = 0.5, 6  # share of landmarks in sight that a shot must have on average
-_FOUND_WITHIN = 0.35  # of the true body's extent in the picture: median distance below which the detector has it
+_FOUND_WITHIN = 0.25  # of the true body's extent in the picture: median distance below which the detector has it
 
 _log = logging.getLogger(__name__)
 
