@@ -62,6 +62,7 @@ def seeded_batch(count: int = 2, frames: int = 12, seed: int = 0) -> dict[str, n
     return {name: np.asarray(value, np.float32) for name, value in batch.items()}
 
 
-def exact(batch: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A detector without error."""
-    return batch["landmarks_2d_px"].copy(), np.ones(batch["inside"].shape, np.float32)
+def exact(batch: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A detector without error, and without world landmarks."""
+    missing = np.full(batch["landmarks_camera"].shape, np.nan, np.float32)
+    return batch["landmarks_2d_px"].copy(), np.ones(batch["inside"].shape, np.float32), missing

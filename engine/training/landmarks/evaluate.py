@@ -25,8 +25,8 @@ from rig.skeleton import JOINT, SMPL_PARENTS
 
 from .detector_errors import DetectorErrors
 from .motion_corpus import CORPUS_FILE
-from .observe import Observe
 from .rendered_pairs import detected, read_sequence
+from .sightings import Sight, exact_sight, sharp_sight
 from .windows import Split, WindowSampler
 
 LIMB_JOINTS = tuple(
@@ -65,7 +65,6 @@ class Answer:
 
 
 Method = Callable[[TrueSequence], Answer]
-ObserveWorld = Callable[[dict[str, np.ndarray], np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -94,26 +93,18 @@ class LiftingScores:
     frames_per_s: float
 
 
-def read_sequences(
-    folder: Path, observe: Observe, observe_world: ObserveWorld | None, count: int = 48, frames: int = 90
-) -> list[TrueSequence]:
-    """Sequences with truth: of a prepared folder its test motion, seen through `observe`; else rendered pairs.
+def read_sequences(folder: Path, sight: Sight, count: int = 48, frames: int = 90) -> list[TrueSequence]:
+    """Sequences with truth: of a prepared folder its test motion as `sight` sees it; else rendered pairs.
 
-    observe_world makes the detector's world landmarks of the former; count and frames say how many there are, the same
-    in every run. Raises InputError for other folders.
+    count and frames say how many of the former, the same in every run. Raises InputError for other folders.
     """
     if (folder / CORPUS_FILE).is_file():
         sampler = WindowSampler(folder, Split.TEST, seed=7, window=frames, augment=False)
         sequences = []
         for step in range(count):
-            batch, rng = sampler.batch(1, step=step), np.random.default_rng((7, step))
-            points, scores = observe(batch, rng)
-            world = np.full((1, frames, 33, 3), np.nan)
-            if observe_world is not None:
-                world = observe_world(batch, rng)
-            sequences.append(
-                _sequence({name: value[0] for name, value in batch.items()}, points[0], scores[0], world[0])
-            )
+            batch = sampler.batch(1, step=step)
+            seen = sight(batch, np.random.default_rng((7, step)))
+            sequences.append(_sequence({name: value[0] for name, value in batch.items()}, *(part[0] for part in seen)))
         return sequences
     paths = sorted(folder.glob("*.npz"))
     if not paths:
@@ -123,9 +114,9 @@ def read_sequences(
     found = []
     for path in paths:
         arrays = read_sequence(path, body)
-        points, scores = detected(arrays, rng)
+        points, scores, world = detected(arrays, rng)
         if (scores > 0).any(-1).mean() >= 0.5:
-            found.append(_sequence(arrays, points, scores, arrays["landmarks_world"]))
+            found.append(_sequence(arrays, points, scores, world))
     return found
 
 
@@ -142,23 +133,17 @@ def evaluate_folder(folder: Path, network: Path | None = None, martinez: Path | 
         methods["martinez"] = martinez_method(martinez)
     with_world = methods | {"geometric": geometric_method(), "detector": detector_method}
     if not (folder / CORPUS_FILE).is_file():
-        return format_lifting(evaluate_methods(with_world, read_sequences(folder, exact, None)))
+        return format_lifting(evaluate_methods(with_world, read_sequences(folder, exact_sight)))
     errors = DetectorErrors.load()
-    parts: list[tuple[str, Observe, ObserveWorld | None, dict[str, Method]]] = [
-        ("true landmarks, no world landmarks", exact, None, methods),
-        ("true landmarks, learned errors of the world landmarks", exact, errors.world, with_world),
-        ("learned errors of all landmarks", errors, errors.world, with_world),
+    parts: list[tuple[str, Sight, dict[str, Method]]] = [
+        ("true landmarks, no world landmarks", exact_sight, methods),
+        ("true landmarks, guessed errors of the world landmarks", sharp_sight, with_world),
+        ("learned errors of all landmarks", errors.observe_with_world, with_world),
     ]
     tables = []
-    for title, observe, world, rows in parts:
-        tables.append(f"{title}\n{format_lifting(evaluate_methods(rows, read_sequences(folder, observe, world)))}")
+    for title, sight, rows in parts:
+        tables.append(f"{title}\n{format_lifting(evaluate_methods(rows, read_sequences(folder, sight)))}")
     return "\n\n".join(tables)
-
-
-def exact(batch: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A detector without error that is sure of all but what the person's own body covers; an `Observe`."""
-    scores = np.where(batch["hidden"] > 0.5, 0.5, 0.98) * np.where(batch["inside"] > 0.5, 1.0, 0.3)
-    return batch["landmarks_2d_px"].copy(), scores.astype(np.float32)
 
 
 def evaluate_methods(methods: dict[str, Method], sequences: Sequence[TrueSequence]) -> list[LiftingScores]:

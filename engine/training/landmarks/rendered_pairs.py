@@ -17,6 +17,7 @@ from rig.kinematics import global_rotations, joint_positions
 from rig.rotations import swing_twist
 from rig.skeleton import Skeleton
 
+from .sightings import Sighting
 from .windows import LEAVES
 
 DETECTED = ("detected_2d_px", "detected_scores", "landmarks_world")
@@ -112,9 +113,9 @@ def read_sequence(path: Path, body: BodyModel) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, np.float32) for name, value in arrays.items()}
 
 
-def detected(batch: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What the real detector saw of rendered windows; fills the Protocol `Observe`."""
-    return batch["detected_2d_px"].copy(), batch["detected_scores"]
+def detected(batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
+    """What the real detector saw of rendered windows; a `Sight`."""
+    return batch["detected_2d_px"].copy(), batch["detected_scores"], batch["landmarks_world"]
 
 
 def bone_twists(local_rotmats: np.ndarray, skeleton: Skeleton) -> np.ndarray:

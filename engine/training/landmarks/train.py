@@ -21,12 +21,13 @@ from engine.errors import InputError
 from engine.evaluation.metrics import mean_present, position_errors, procrustes_errors
 from rig.atomic_file import replacing
 
-from .examples import Examples, WorldNoise, make_examples
+from .detector_errors import DetectorErrors
+from .examples import Examples, make_examples
 from .losses import LossWeights, TruthTensors, losses
 from .martinez import MartinezNetwork
 from .model import LandmarkTransformer, ModelConfig
-from .observe import Observe, PlainNoise
 from .rendered_pairs import RenderedPairs, detected
+from .sightings import MixedSight, Sight
 from .windows import Split, WindowSampler
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
@@ -63,16 +64,16 @@ class TrainConfig:
     half_precision: bool = True
     save_every: int = 100
     check_every: int = 200
-    check_windows: int = 64
+    check_windows: int = 96
 
 
 class ExampleSteps(Dataset[dict[str, np.ndarray]]):
     """The examples of each step, whatever order they are asked in."""
 
     def __init__(
-        self, sampler: WindowSampler, observe: Observe, config: TrainConfig, pairs: RenderedPairs | None = None
+        self, sampler: WindowSampler, sight: Sight, config: TrainConfig, pairs: RenderedPairs | None = None
     ) -> None:
-        self.sampler, self.observe, self.config, self.pairs = sampler, observe, config, pairs
+        self.sampler, self.sight, self.config, self.pairs = sampler, sight, config, pairs
 
     def __len__(self) -> int:
         return self.config.steps
@@ -83,7 +84,7 @@ class ExampleSteps(Dataset[dict[str, np.ndarray]]):
         rng = np.random.default_rng((config.seed, step))
         rendered = 0 if self.pairs is None else round(config.rendered_part * config.batch)
         batch = self.sampler.batch(config.batch - rendered, step=step)
-        arrays = flat_arrays(make_examples(batch, self.observe, rng, config.causal_part, WorldNoise()))
+        arrays = flat_arrays(make_examples(batch, self.sight, rng, config.causal_part))
         if self.pairs is not None and rendered:
             batch = self.pairs.batch(rendered, config.window, rng)
             real = flat_arrays(make_examples(batch, detected, rng, config.causal_part))
@@ -130,7 +131,7 @@ def train(
     folder: Path,
     out: Path,
     config: TrainConfig,
-    observe: Observe,
+    sight: Sight,
     resume: bool,
     stop_s: float = math.inf,
     pairs: RenderedPairs | None = None,
@@ -150,8 +151,8 @@ def train(
         first = _restore(out / CHECKPOINT, network, average, optimisers)
     out.mkdir(parents=True, exist_ok=True)
     train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window)
-    check = _check_arrays(folder, config, observe)
-    data = ExampleSteps(train_sampler, observe, config, pairs)
+    check = _check_arrays(folder, config, sight)
+    data = ExampleSteps(train_sampler, sight, config, pairs)
     started = time.monotonic()
     loader = DataLoader(data, batch_size=None, sampler=range(first, config.steps), num_workers=1, prefetch_factor=4)
     step = first
@@ -190,12 +191,12 @@ def check_scores(network: LandmarkTransformer, arrays: dict[str, Tensor]) -> dic
     return {name: round(value, 3) for name, value in scores.items()}
 
 
-def train_martinez(folder: Path, out: Path, config: TrainConfig, observe: Observe) -> None:
+def train_martinez(folder: Path, out: Path, config: TrainConfig, sight: Sight) -> None:
     """Train the baseline on the frames of the same windows; writes martinez.pt into `out`."""
     torch.manual_seed(config.seed)
     network = MartinezNetwork()
     optimiser = torch.optim.Adam(network.parameters(), lr=config.rate)
-    data = ExampleSteps(WindowSampler(folder, Split.TRAIN, config.seed, config.window), observe, config)
+    data = ExampleSteps(WindowSampler(folder, Split.TRAIN, config.seed, config.window), sight, config)
     loader = DataLoader(data, batch_size=None, sampler=range(config.steps), num_workers=1, prefetch_factor=4)
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -300,11 +301,11 @@ def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - decay)
 
 
-def _check_arrays(folder: Path, config: TrainConfig, observe: Observe) -> dict[str, Tensor]:
+def _check_arrays(folder: Path, config: TrainConfig, sight: Sight) -> dict[str, Tensor]:
     sampler = WindowSampler(folder, Split.VALIDATION, config.seed, config.window)
     rng = np.random.default_rng(config.seed)
     batch = sampler.batch(config.check_windows, step=0)
-    arrays = flat_arrays(make_examples(batch, observe, rng, 0.0, WorldNoise()))
+    arrays = flat_arrays(make_examples(batch, sight, rng))
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
 
 
@@ -374,12 +375,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed, steps=options.steps, batch=options.batch, rate=options.rate, kept=options.kept
     )
     try:
+        sight = MixedSight(DetectorErrors.load())
         if options.martinez:
-            train_martinez(options.data, options.out, config, PlainNoise())
+            train_martinez(options.data, options.out, config, sight)
         else:
             pairs = RenderedPairs(options.pairs) if options.pairs else None
             stop_s = 60.0 * options.minutes
-            train(options.data, options.out, config, PlainNoise(), options.resume, stop_s, pairs)
+            train(options.data, options.out, config, sight, options.resume, stop_s, pairs)
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
