@@ -57,51 +57,62 @@ class TruthTensors:
 
 
 def losses(output: Output, truth: TruthTensors, weights: LossWeights, runs: int) -> dict[str, Tensor]:
-    """Weighted terms by name; their sum is the loss. Frames in which nobody is seen count where others tell of them.
+    """Weighted terms by name; their sum is the loss. Frames in which the person is not seen do not count.
 
     runs: the decoded frames are runs of so many consecutive ones, between which displacements are compared.
     """
+    seen, coarse_seen = truth.seen, truth.coarse_seen
     distance = 10.0 * (output.fine.joints - truth.joints).norm(dim=-1)
-    sigma = output.log_sigma
-    calibration = (0.1 * distance.detach() / sigma.exp() + 3.0 * sigma).mean()
-    coarse = 10.0 * (output.coarse.joints - truth.coarse_joints).norm(dim=-1).mean()
+    calibration = 0.1 * distance.detach() / output.log_sigma.exp() + 3.0 * output.log_sigma
+    coarse = 10.0 * (output.coarse.joints - truth.coarse_joints).norm(dim=-1)
     coarse_sized = _sized(output.coarse.joints, truth.coarse_joints)
-    extent = (output.coarse.log_extent - truth.coarse_extent).abs().mean()
-    angle = 1.0 - functional.cosine_similarity(output.twist, truth.twist, dim=-1)
-    keep = [joint - 1 for joint in range(1, 24) if joint not in LEAVES]
+    extent = (output.coarse.log_extent - truth.coarse_extent).abs()
+    boned = [joint - 1 for joint in range(1, 24) if joint not in LEAVES]
+    angle = _angle(output.twist, truth.twist)[..., boned]
     # Twist grows insecure where a short pair is allowed: hold its length near one.
-    length = (output.twist.norm(dim=-1) - 1.0).square()
-    leaves = (rotation_from_columns(output.leaves) - truth.leaves).square().sum((-1, -2))
-    betas = (output.betas - truth.betas.unsqueeze(1)).abs().mean()
-    gravity = 1.0 - functional.cosine_similarity(output.gravity, truth.gravity, dim=-1)
+    length = (output.twist.norm(dim=-1) - 1.0).square()[..., boned]
+    leaves = (rotation_from_columns(output.leaves) - truth.leaves).square().sum((-1, -2)).add(1e-4).sqrt()
+    betas = (output.betas - truth.betas.unsqueeze(1)).abs()
+    contacts = functional.binary_cross_entropy_with_logits(output.contacts, truth.contacts, reduction="none")
     return {
-        "joints": weights.joints * distance.mean(),
-        "sized": weights.sized * _sized(output.fine.joints, truth.joints),
-        "coarse": weights.coarse * (weights.joints * coarse + weights.sized * coarse_sized),
-        "speed": weights.speed * _speed(output.fine.joints, truth.joints, runs),
-        "extent": weights.extent * extent,
-        "sigma": weights.sigma * calibration,
-        "twist": weights.twist * (_root(angle[..., keep]) + 0.02 * length[..., keep].mean()),
-        "leaves": weights.leaves * leaves.add(1e-4).sqrt().mean(),
-        "betas": weights.betas * betas,
-        "gravity": weights.gravity * _root(gravity),
-        "velocity": weights.velocity * (output.velocity - truth.velocity).norm(dim=-1).mean(),
-        "contacts": weights.contacts * functional.binary_cross_entropy_with_logits(output.contacts, truth.contacts),
+        "joints": weights.joints * _mean(distance, seen),
+        "sized": weights.sized * _mean(_sized(output.fine.joints, truth.joints), seen),
+        "coarse": weights.coarse
+        * (weights.joints * _mean(coarse, coarse_seen) + weights.sized * _mean(coarse_sized, coarse_seen)),
+        "speed": weights.speed * _speed(output.fine.joints, truth.joints, seen, runs),
+        "extent": weights.extent * _mean(extent, coarse_seen),
+        "sigma": weights.sigma * _mean(calibration, seen),
+        "twist": weights.twist * (_mean(angle, seen) + 0.02 * _mean(length, seen)),
+        "leaves": weights.leaves * _mean(leaves, seen),
+        "betas": weights.betas * _mean(betas, seen),
+        "gravity": weights.gravity * _mean(_angle(output.gravity, truth.gravity), seen),
+        "velocity": weights.velocity * _mean((output.velocity - truth.velocity).norm(dim=-1), seen),
+        "contacts": weights.contacts * _mean(contacts, seen),
     }
 
 
-def _root(one_minus_cosine: Tensor) -> Tensor:
-    """About the mean angle, radians, where the mean of 1 - cos would hardly press small angles."""
-    return (2.0 * one_minus_cosine.clamp_min(0.0) + 1e-4).sqrt().mean()
+def _mean(values: Tensor, seen: Tensor) -> Tensor:
+    """Mean of (N, T, ...) values over the seen frames (N, T)."""
+    values = values.flatten(2).mean(-1) if values.ndim > 2 else values
+    return (values * seen).sum() / seen.sum().clamp_min(1)
+
+
+def _angle(vectors: Tensor, truth: Tensor) -> Tensor:
+    """About the angle, radians, between vectors; the mean of 1 - cos would hardly press small ones."""
+    cosine = functional.cosine_similarity(vectors, truth, dim=-1)
+    return (2.0 * (1.0 - cosine).clamp_min(0.0) + 1e-4).sqrt()
 
 
 def _sized(joints: Tensor, truth: Tensor) -> Tensor:
-    """Mean distance, dm, after each frame's best scale (Rhodin et al., CVPR 2018)."""
+    """(N, T, 24) distances, dm, after each frame's best scale (Rhodin et al., CVPR 2018)."""
     scale = (joints * truth).sum((-1, -2)) / joints.square().sum((-1, -2)).clamp_min(1e-6)
-    return 10.0 * (scale[..., None, None] * joints - truth).norm(dim=-1).mean()
+    return 10.0 * (scale[..., None, None] * joints - truth).norm(dim=-1)
 
 
-def _speed(joints: Tensor, truth: Tensor, runs: int) -> Tensor:
+def _speed(joints: Tensor, truth: Tensor, seen: Tensor, runs: int) -> Tensor:
     """Mean difference, dm, of displacements between the frames of a run."""
-    error = (joints - truth).unflatten(1, (-1, runs))
-    return 10.0 * error.diff(dim=2).norm(dim=-1).mean() if runs > 1 else torch.zeros(())
+    if runs < 2:
+        return torch.zeros(())
+    change = (joints - truth).unflatten(1, (-1, runs)).diff(dim=2).flatten(1, 2)
+    both = seen.unflatten(1, (-1, runs))
+    return 10.0 * _mean(change.norm(dim=-1), (both[:, :, 1:] & both[:, :, :-1]).flatten(1, 2))

@@ -21,6 +21,7 @@ from engine.errors import InputError
 from engine.evaluation.metrics import mean_present, position_errors, procrustes_errors
 from rig.atomic_file import replacing
 
+from .augment import AugmentConfig
 from .detector_errors import DetectorErrors
 from .examples import Examples, make_examples
 from .losses import LossWeights, TruthTensors, losses
@@ -30,6 +31,7 @@ from .rendered_pairs import RenderedPairs, detected
 from .sightings import MixedSight, Sight
 from .windows import Split, WindowSampler
 
+_CHANGES = AugmentConfig(recombined=0.25, posed=0.15, disturbed=0.5)
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
 
@@ -150,7 +152,7 @@ def train(
     if resume:
         first = _restore(out / CHECKPOINT, network, average, optimisers)
     out.mkdir(parents=True, exist_ok=True)
-    train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window)
+    train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window, changes=_CHANGES)
     check = _check_arrays(folder, config, sight)
     data = ExampleSteps(train_sampler, sight, config, pairs)
     started = time.monotonic()
@@ -178,16 +180,17 @@ def check_scores(network: LandmarkTransformer, arrays: dict[str, Tensor]) -> dic
         output = network(*(arrays[name] for name in ("landmarks", "frame", "times_s", "mask", "spread")))
     network.train()
     true = arrays["true_joints"].flatten(0, 1).numpy()
+    seen = arrays["seen"]
     scores = {}
     for name, lifted in (("", output.fine), ("coarse_", output.coarse)):
-        joints = lifted.joints.flatten(0, 1).numpy()
+        joints = np.where(seen.flatten()[:, None, None].numpy(), lifted.joints.flatten(0, 1).numpy(), np.nan)
         scores[f"{name}mpjpe_mm"] = 1e3 * float(mean_present(position_errors(joints, true)))
         scores[f"{name}pa_mpjpe_mm"] = 1e3 * float(mean_present(procrustes_errors(joints, true)))
     cosine = torch.cosine_similarity(output.twist, arrays["true_twist"], dim=-1).clamp(-1, 1)
-    scores["twist_deg"] = float(cosine.acos().rad2deg().mean())
+    scores["twist_deg"] = float(cosine.acos().rad2deg()[seen].mean())
     cosine = torch.cosine_similarity(output.gravity, arrays["true_gravity"], dim=-1).clamp(-1, 1)
-    scores["gravity_deg"] = float(cosine.acos().rad2deg().mean())
-    scores["extent_percent"] = 100 * float((output.fine.log_extent - arrays["true_log_extent"]).abs().mean())
+    scores["gravity_deg"] = float(cosine.acos().rad2deg()[seen].mean())
+    scores["extent_percent"] = 100 * float((output.fine.log_extent - arrays["true_log_extent"]).abs()[seen].mean())
     return {name: round(value, 3) for name, value in scores.items()}
 
 
