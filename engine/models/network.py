@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -134,3 +134,8 @@ def tensors_of(instance: Any) -> dict[str, Tensor]:
     """The fields of one of the dataclasses above that are not None, by name."""
     values = {field.name: getattr(instance, field.name) for field in fields(instance)}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def moved_to(instance: Any, *args: Any, **options: Any) -> Any:
+    """One of the dataclasses above, or another of tensors, with `Tensor.to(...)` applied to each of its tensors."""
+    return replace(instance, **{name: value.to(*args, **options) for name, value in tensors_of(instance).items()})
