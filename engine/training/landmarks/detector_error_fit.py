@@ -30,6 +30,8 @@ from .observed_geometry import LANDMARKS, VIEW_TERMS, Seen
 from .pair_files import read_pairs
 
 _LEAST_CASES = 200
+_FRAMES_PER_S, _SUREST = 20.0, 0.9
+_WORLD_PARTS = (slice(0, 1), slice(1, 4), slice(4, WORLD_TERMS))
 _LOGIT_LIMIT = 9.0
 _LONGEST = 6.0
 
@@ -38,21 +40,21 @@ def fit(pairs: Iterable[dict[str, np.ndarray]], seed: int = 0, passes: int = 3) 
     """The errors that explain pairs (see `pair_files`) and their mirror images; `passes` correct their memory."""
     batches = list(pairs)
     plain = [observation(batch, batch["detected_2d_px"], batch["detected_scores"]) for batch in batches]
-    real, stretch = memory(plain), np.ones(len(LAGS_S))
-    errors = fit_observations(plain, stretch)
+    real, stretch, spread = memory(plain), np.ones(len(LAGS_S)), np.ones(WORLD_TERMS)
+    errors = fit_observations(plain, stretch, spread)
     for _ in range(passes):
         # Radii change with scores and sight, which makes drawn errors forget faster than what they are drawn from.
         rng = np.random.default_rng(seed)
-        drawn = [
-            observation(b, *errors.observe_with_world(b, rng, b["visibility"] == Seen.COVERED)[:2]) for b in batches
-        ]
+        drawn = [_drawn(errors, batch, rng) for batch in batches]
+        spread = spread * world_spread(plain) / np.maximum(world_spread(drawn), 1e-6)
         stretch = stretch * np.clip(real / np.maximum(memory(drawn), 0.05), 0.8, 1.4)
-        errors = fit_observations(plain, stretch)
+        errors = fit_observations(plain, stretch, spread)
     return errors
 
 
-def fit_observations(plain: list[Observation], stretch: np.ndarray) -> DetectorErrors:
-    """The errors that explain observations and their mirror images, their memory at LAGS_S multiplied by `stretch`."""
+def fit_observations(plain: list[Observation], stretch: np.ndarray, spread: np.ndarray) -> DetectorErrors:
+    """The errors that explain observations and their mirror images, their memory at LAGS_S multiplied by `stretch` and
+    the random part of the world landmarks by `spread` (WORLD_TERMS,)."""
     seen = [part for o in plain for part in (o, mirrored(o))]
     rows = [o.good for o in seen]
     error, state, logit, view = (
@@ -76,8 +78,23 @@ def fit_observations(plain: list[Observation], stretch: np.ndarray) -> DetectorE
     world_follows, world_bias, world_mixing = _fit_world(seen)
     return DetectorErrors(
         bias, radii, score_logits, mixing, swap_starts, swap_ends, miss_starts, miss_ends,
-        astray_starts, astray_ends, _astray_spread(plain), world_follows, world_bias, world_mixing,
+        astray_starts, astray_ends, _astray_spread(plain), world_follows, world_bias, world_mixing * spread[:, None],
     )  # fmt: skip
+
+
+def _drawn(errors: DetectorErrors, batch: dict[str, np.ndarray], rng: np.random.Generator) -> Observation:
+    points, scores, world = errors.observe_with_world(batch, rng, batch["visibility"] == Seen.COVERED)
+    return observation({**batch, "landmarks_world": world}, points, scores)
+
+
+def world_spread(observations: list[Observation]) -> np.ndarray:
+    """(WORLD_TERMS,) robust spread of the errors of world landmarks, one number each for size, turn and the rest."""
+    terms = np.concatenate([o.world[o.good] for o in observations])
+    spread = np.nanmedian(np.abs(terms - np.nanmedian(terms, axis=0)), axis=0)
+    result = np.ones(WORLD_TERMS)
+    for part in _WORLD_PARTS:
+        result[part] = spread[part].mean()
+    return result
 
 
 def fit_bias(error: np.ndarray, state: np.ndarray, view: np.ndarray) -> np.ndarray:
@@ -152,18 +169,22 @@ def _normal_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _rates(on: list[np.ndarray], times: list[np.ndarray], bins: list[np.ndarray], count: int) -> np.ndarray:
-    """(2, count) 1/s of going on and off of (T,) states, by the bin (T,) of the frame; half a change is added."""
-    changes, spans = np.full((2, count), 0.5), np.full((2, count), 5.0)
-    changes[1], spans[1] = 1.0, 0.3
+    """(2, count) 1/s of going on and off of (T,) states, by the bin (T,) of the frame.
+
+    From the part of the frames that are followed by a change, as a process that is looked at once a frame has it, with
+    one change of a few seconds added.
+    """
+    changes, frames = np.array([[0.5], [1.0]]).repeat(count, 1), np.array([[100.0], [5.0]]).repeat(count, 1)
+    seconds = frames / _FRAMES_PER_S
     for state, at, kind in zip(on, times, bins, strict=True):
         step = np.diff(at)
         for where in range(count):
-            here = kind[1:] == where
-            changes[0, where] += (here & ~state[:-1] & state[1:]).sum()
-            changes[1, where] += (here & state[:-1] & ~state[1:]).sum()
-            spans[0, where] += step[here & ~state[:-1]].sum()
-            spans[1, where] += step[here & state[:-1]].sum()
-    return changes / spans
+            for row, before in enumerate((~state[:-1], state[:-1])):
+                here = (kind[1:] == where) & before
+                changes[row, where] += (here & (state[1:] == bool(row == 0))).sum()
+                frames[row, where] += here.sum()
+                seconds[row, where] += step[here].sum()
+    return -np.log1p(-np.minimum(changes / frames, _SUREST)) * frames / seconds
 
 
 def _swap_rates(observations: list[Observation]) -> tuple[np.ndarray, np.ndarray]:
