@@ -9,8 +9,10 @@ import pytest
 
 from tests.project.sources import BLENDER_DRIVER, PACKAGES, ROOT, imported, sources, top_level_names
 
-HEAVY = {"numpy", "scipy", "cv2", "av", "torch", "mediapipe", "onnxruntime", "bpy", "smplx", "anny", "array_api_compat"}
-HEAVY |= {"moderngl"}
+HEAVY = {
+    "numpy", "scipy", "cv2", "av", "torch", "mediapipe", "onnx", "onnxruntime", "bpy", "smplx", "anny", "moderngl",
+    "array_api_compat",
+}  # fmt: skip
 ENGINE_MAY_USE = (HEAVY - {"bpy", "anny"}) | {"engine", "rig"}
 
 
