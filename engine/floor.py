@@ -65,6 +65,21 @@ def settle_on_floor(
     return settled, camera.moved(camera.world_to_camera @ rigid_inverse(to_new))
 
 
+def settle_height(
+    motions: Sequence[Motion], camera: Camera, config: FloorConfig = _DEFAULT
+) -> tuple[list[Motion], Camera]:
+    """Everybody and the camera moved up or down together, so that the floor of a world whose y is up is y = 0.
+
+    Raises InputError when there is no motion.
+    """
+    if not motions:
+        raise InputError("there is no motion to settle on a floor, expected at least one person")
+    height = _floor_height(motions, [_feet(motion, config) for motion in motions], np.array([0.0, 1.0, 0.0]), config)
+    to_new = rigid_transform(np.eye(3), np.array([0.0, -height, 0.0]))
+    settled = [motion.transformed(np.eye(3), to_new[:3, 3]) for motion in motions]
+    return settled, camera.moved(camera.world_to_camera @ rigid_inverse(to_new))
+
+
 def _feet(motion: Motion, config: FloorConfig) -> StandingFeet:
     points = foot_points(motion)
     speed = point_speeds_m_s(motion.times_s, points, config.speed_window_s)

@@ -23,7 +23,7 @@ _TEXT_KIND = "U"
 _LONGEST_TEXT = 1 << 16
 
 
-class _Standin:
+class Standin:
     """What any allowed class becomes: it keeps its arguments and its state and has no behaviour."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -34,23 +34,23 @@ class _Standin:
         self.state = state
 
 
-class _Array(_Standin):
+class ArrayStandin(Standin):
     """A NumPy array on its way: state is (version, shape, dtype, Fortran order, bytes)."""
 
 
-class _Buffer(_Standin):
+class _Buffer(Standin):
     """A NumPy array as protocol 5 writes it: arguments (bytes, dtype, shape, 'C' or 'F')."""
 
 
-class _Dtype(_Standin):
+class _Dtype(Standin):
     """A NumPy dtype: arguments ('f8', ...), state (version, byte order, ...)."""
 
 
-class _Scalar(_Standin):
+class _Scalar(Standin):
     """A NumPy scalar: arguments (dtype, bytes)."""
 
 
-class _Sparse(_Standin):
+class _Sparse(Standin):
     """A SciPy compressed sparse matrix: state is its __dict__."""
 
 
@@ -62,11 +62,11 @@ class _SparseRows(_Sparse):
     """csr_matrix."""
 
 
-class _Chumpy(_Standin):
+class _Chumpy(Standin):
     """A chumpy object: state is its __dict__, with the values under 'x'."""
 
 
-class _Function:
+class InertFunction:
     """A callable that a pickle may call but neither change nor look into."""
 
     __slots__ = ("_call",)
@@ -92,22 +92,22 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 def _rebuild(kind: Any, base: Any = None, state: Any = None) -> Any:
-    if not (isinstance(kind, type) and issubclass(kind, _Standin)):
+    if not (isinstance(kind, type) and issubclass(kind, Standin)):
         raise pickle.UnpicklingError("it rebuilds an object of an unknown class")
     return kind()
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _Array,
+    ("numpy", "ndarray"): ArrayStandin,
     ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _Function(_encode),
-    ("copy_reg", "_reconstructor"): _Function(_rebuild),
-    ("copyreg", "_reconstructor"): _Function(_rebuild),
-    ("__builtin__", "object"): _Standin,
-    ("builtins", "object"): _Standin,
+    ("_codecs", "encode"): InertFunction(_encode),
+    ("copy_reg", "_reconstructor"): InertFunction(_rebuild),
+    ("copyreg", "_reconstructor"): InertFunction(_rebuild),
+    ("__builtin__", "object"): Standin,
+    ("builtins", "object"): Standin,
 }
 for _core in ("numpy.core.multiarray", "numpy._core.multiarray"):
-    _ALLOWED[_core, "_reconstruct"] = _Function(lambda *arguments: _Array())
+    _ALLOWED[_core, "_reconstruct"] = InertFunction(lambda *arguments: ArrayStandin())
     _ALLOWED[_core, "scalar"] = _Scalar
     _ALLOWED[_core.replace("multiarray", "numeric"), "_frombuffer"] = _Buffer
 for _module in ("csc", "_csc", "csr", "_csr"):
@@ -115,7 +115,9 @@ for _module in ("csc", "_csc", "csr", "_csr"):
     _ALLOWED[f"scipy.sparse.{_module}", f"{_module.strip('_')}_matrix"] = _kind
 
 
-class _InertUnpickler(pickle._Unpickler):
+class InertUnpickler(pickle._Unpickler):
+    """Unpickles into stand-ins; `plain_value` turns each into the array it stands for."""
+
     # The unpickler in Python, not the one in C: there a few bytes can ask for gigabytes of memo.
 
     def find_class(self, module: str, name: str) -> Any:
@@ -123,11 +125,26 @@ class _InertUnpickler(pickle._Unpickler):
             return _ALLOWED[module, name]
         if module == "chumpy" or module.startswith("chumpy."):
             return _Chumpy
-        raise _ForbiddenGlobal(f"{module}.{name}")
+        raise ForbiddenGlobal(f"{module}.{name}")
 
 
-class _ForbiddenGlobal(pickle.UnpicklingError):
+class ForbiddenGlobal(pickle.UnpicklingError):
     """The pickle names a global that is not allowed."""
+
+
+def unpickle(unpickler: InertUnpickler, source: str, kind: str) -> Any:
+    """What the unpickler's stream holds, stand-ins included. Raises InputError as `load_pickled_arrays` does."""
+    try:
+        return unpickler.load()
+    except ForbiddenGlobal as error:
+        raise InputError(
+            f"{source} was refused: it asks to load {error}, which no {kind} needs; nothing in it was run."
+        ) from error
+    except (
+        pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
+        OverflowError, MemoryError, RecursionError, LookupError, AssertionError,
+    ) as error:  # fmt: skip
+        raise InputError(f"{source} is not a complete pickle ({type(error).__name__}: {error}).") from error
 
 
 def load_pickled_arrays(
@@ -141,35 +158,28 @@ def load_pickled_arrays(
     text_arrays  whether arrays of text are read too; otherwise they are refused like arrays of objects
     Raises InputError that names a forbidden global, or says what else is wrong.
     """
-    try:
-        content = _InertUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except _ForbiddenGlobal as error:
-        raise InputError(
-            f"{source} was refused: it asks to load {error}, which no {kind} needs; nothing in it was run."
-        ) from error
-    except (
-        pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
-        OverflowError, MemoryError, RecursionError, LookupError, AssertionError,
-    ) as error:  # fmt: skip
-        raise InputError(f"{source} is not a complete pickle ({type(error).__name__}: {error}).") from error
+    content = unpickle(InertUnpickler(io.BytesIO(data), encoding="latin1"), source, kind)
     if not isinstance(content, dict):
         raise InputError(f"{source} holds a {type(content).__name__}, expected the dictionary of a {kind}.")
-    values = {str(key): _value(value, f"{source}: {key}") for key, value in content.items()}
+    values = {str(key): plain_value(value, f"{source}: {key}") for key, value in content.items()}
     for key, value in values.items():
         if not text_arrays and isinstance(value, np.ndarray) and value.dtype.kind == _TEXT_KIND:
             raise InputError(f"{source}: {key} holds text, expected an array of numbers.")
     return values
 
 
-def _value(value: Any, name: str) -> Any:
-    """A stand-in turned into the array it stands for; plain values stay."""
+def plain_value(value: Any, name: str) -> Any:
+    """A stand-in turned into the array or number it stands for; plain values stay.
+
+    Raises InputError that calls the value `name` when it stands for anything else.
+    """
     if isinstance(value, _Chumpy):
         if not isinstance(value.state, dict) or "x" not in value.state:
             raise InputError(f"{name} is a chumpy expression without values, expected a chumpy array.")
-        return _value(value.state["x"], name)
+        return plain_value(value.state["x"], name)
     if isinstance(value, _Sparse):
         return _dense(value, name)
-    if isinstance(value, _Array):
+    if isinstance(value, ArrayStandin):
         return _array(value, name)
     if isinstance(value, _Buffer):
         if len(value.arguments) != 4:
@@ -180,13 +190,13 @@ def _value(value: Any, name: str) -> Any:
         if len(value.arguments) != 2 or not isinstance(value.arguments[0], _Dtype):
             raise InputError(f"{name} is not a NumPy scalar that can be read.")
         return _from_bytes((), value.arguments[0], False, value.arguments[1], name)[()]
-    if isinstance(value, _Standin | _Function | type):
+    if isinstance(value, Standin | InertFunction | type):
         raise InputError(f"{name} is an object, expected an array.")
     return value
 
 
-def _dtype(stored: Any, name: str) -> np.dtype[Any]:
-    """The number type that a stand-in describes; never one that holds objects or fields."""
+def number_type(stored: Any, name: str) -> np.dtype[Any]:
+    """The number type that a stand-in describes; never one that holds objects or fields: InputError then."""
     if not isinstance(stored, _Dtype) or not stored.arguments or not isinstance(stored.arguments[0], str):
         raise InputError(f"{name} has a number type that cannot be read.")
     code = stored.arguments[0]
@@ -202,7 +212,7 @@ def _dtype(stored: Any, name: str) -> np.dtype[Any]:
 
 
 def _from_bytes(shape: Any, stored: Any, fortran: Any, data: Any, name: str) -> np.ndarray:
-    dtype = _dtype(stored, name)
+    dtype = number_type(stored, name)
     raw = data.encode("latin-1") if isinstance(data, str) else data
     if not isinstance(raw, bytes) or not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise InputError(f"{name} is not an array of numbers.")
@@ -214,7 +224,7 @@ def _from_bytes(shape: Any, stored: Any, fortran: Any, data: Any, name: str) -> 
     return array.astype(dtype.newbyteorder("="))
 
 
-def _array(stored: _Array, name: str) -> np.ndarray:
+def _array(stored: ArrayStandin, name: str) -> np.ndarray:
     if not isinstance(stored.state, tuple) or len(stored.state) != 5:
         raise InputError(f"{name} is not an array of numbers.")
     _, shape, dtype, fortran, data = stored.state
@@ -226,7 +236,9 @@ def _dense(stored: _Sparse, name: str) -> np.ndarray:
     state = stored.state if isinstance(stored.state, dict) else {}
     shape = state.get("_shape", state.get("shape"))
     try:
-        data, indices, starts = (np.atleast_1d(_value(state[part], name)) for part in ("data", "indices", "indptr"))
+        data, indices, starts = (
+            np.atleast_1d(plain_value(state[part], name)) for part in ("data", "indices", "indptr")
+        )
     except KeyError as error:
         raise InputError(f"{name} is a sparse matrix without {error}.") from error
     if not isinstance(shape, tuple) or len(shape) != 2 or not all(type(n) is int and 0 < n < 1 << 20 for n in shape):

@@ -61,11 +61,19 @@ def build_parser() -> argparse.ArgumentParser:
     _add_progress(refine)
     _add_settings(refine, ("video", "detection"))
 
-    imported = command("import", "turn a result file of another program (HybrIK's res.pk) into the same outputs")
-    imported.add_argument("file", type=Path, metavar="FILE", help="the result file, such as res.pk")
+    imported = command(
+        "import",
+        "turn a file of another program into the same outputs: AMASS, GVHMR, WHAM, PHALP and 4D-Humans, HybrIK, BVH, "
+        "HumanML3D joints, motion.npz",
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="the file; what it holds decides how it is read")
     imported.add_argument(
-        "--fps", required=True, dest="source_fps", metavar="FPS",
-        help="rate of the video the file was made from (25, 29.97, 30000/1001), which the file does not hold",
+        "--fps", dest="source_fps", metavar="FPS",
+        help="rate of the file's frames (25, 29.97, 30000/1001), for files that do not hold it, or hold a wrong one",
+    )  # fmt: skip
+    imported.add_argument(
+        "--up", choices=("file", "y", "z"), default="file",
+        help="axis that is up in the file's world; file is what files of its kind have",
     )  # fmt: skip
     imported.add_argument(
         "--raw", action="store_true", help="keep rotations and path as they are: no cleaning, no floor, no foot lock"

@@ -71,12 +71,12 @@ def _batch(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
 def _import(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     from rig.timing import parse_rate
 
+    from ..importing.importers import ImportRequest, UpAxis
     from ..importing.run_import import import_file
 
-    files, people = import_file(
-        arguments.file, arguments.out, _settings(arguments), parse_rate(arguments.source_fps), reporter,
-        raw=arguments.raw,
-    )  # fmt: skip
+    fps = None if arguments.source_fps is None else parse_rate(arguments.source_fps)
+    request = ImportRequest(fps, _settings(arguments), UpAxis(arguments.up))
+    files, people = import_file(arguments.file, arguments.out, request, reporter, raw=arguments.raw)
     reporter.result("", [str(path) for path in files], people)
     return 0
 

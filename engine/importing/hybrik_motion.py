@@ -11,20 +11,16 @@ import numpy as np
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT, transform
 from rig.motion import Motion
 from rig.motion_file import MotionRecord
-from rig.rotations import rotmat_to_rotvec
-from rig.skeleton import CONTACT_NAMES
 
-from ..body.fit import fit_betas
 from ..body.model import BodyModel
 from ..camera import Camera
 from ..errors import InputError
-from ..poses import PoseSequence
 from ..settings import Settings
 from .hybrik_results import CROP_FOCAL_PX, CROP_SIZE_PX, HybrIKResults, read_hybrik_results, write_hybrik_results
 from .importers import ImportedMotion
+from .person_track import PersonTrack, shape_from_joints, track_motion
 
 SOURCE_LICENCE = "results of HybrIK's released weights: non-commercial research use (SMPL and training data licences)"
-LONGEST_FRAMES = 1_000_000
 BOX_MARGIN = 1.25
 """Side of the written boxes by the longer side of the box around the joints, as HybrIK crops."""
 
@@ -64,33 +60,14 @@ def motion_of(
     box): here the depth of the pelvis changes so that the one focal length of `camera` shows it at the same pixel.
     """
     rows = np.flatnonzero(results.usable)
-    numbers = results.frame_numbers[rows]
-    if numbers[-1] - numbers[0] >= LONGEST_FRAMES:
-        raise InputError(f"the pictures' numbers run from {numbers[0]} to {numbers[-1]}, more than {LONGEST_FRAMES}")
-    frames = np.arange(numbers[0], numbers[-1] + 1)
-    held = np.searchsorted(numbers, frames, side="right") - 1
-    seen = numbers[held] == frames
-    row = rows[held]
-
     betas = _betas(results, rows, body, height_m)
-    skeleton = body.skeleton(betas)
     to_world = WORLD_TO_CAMERA_UPRIGHT.T
-    local = _nearest_rotations(results.rotmats[row])
+    local = results.rotmats.copy()
     local[:, 0] = to_world @ local[:, 0]
-    rotvecs = rotmat_to_rotvec(local)
-    pelvis = results.pelvis_m(camera.intrinsics[0, 0])[row] @ to_world.T
-    confidence = (results.scores[row] > 0) & seen[:, None]
-    return Motion(
-        fps=fps,
-        times_s=frames * fps.denominator / fps.numerator,
-        skeleton=skeleton,
-        betas=betas,
-        global_orient=rotvecs[:, 0],
-        body_pose=rotvecs[:, 1:],
-        transl=pelvis - skeleton.rest_joints[0],
-        contacts=np.zeros((len(frames), len(CONTACT_NAMES))),
-        confidence=confidence.astype(np.float64),
-    )
+    pelvis = results.pelvis_m(camera.intrinsics[0, 0]) @ to_world.T
+    pelvis[~results.usable] = np.nan
+    track = PersonTrack(results.frame_numbers, local, pelvis, results.scores > 0)
+    return track_motion(track, fps, body.skeleton(betas), betas, "the result file")
 
 
 def results_of(record: MotionRecord) -> HybrIKResults:
@@ -138,23 +115,4 @@ def _betas(results: HybrIKResults, rows: np.ndarray, body: BodyModel, height_m: 
     """(B,) one shape for all frames: SMPL's own coefficients, or those that fit the bone lengths of the joints."""
     if body.name == "smpl" and height_m is None:
         return np.nan_to_num(np.median(results.betas[rows], axis=0))
-    count = len(rows)
-    joints = results.joints[rows]
-    poses = PoseSequence(
-        person_id=0,
-        times_s=np.arange(count, dtype=np.float64),
-        joints=joints,
-        twist=np.full((count, 23, 2), np.nan),
-        keypoints_2d=np.full((count, 24, 2), np.nan),
-        scores=np.isfinite(joints).all(axis=2).astype(np.float64),
-        leaf_rotmats=np.full((count, 24, 3, 3), np.nan),
-    )
-    return fit_betas(poses, body, height_m)
-
-
-def _nearest_rotations(matrices: np.ndarray) -> np.ndarray:
-    """(..., 3, 3) nearly rotations to the nearest rotations (orthogonal Procrustes)."""
-    u, _, vt = np.linalg.svd(matrices)
-    sign = np.ones((*matrices.shape[:-2], 3))
-    sign[..., 2] = np.linalg.det(u @ vt)
-    return (u * sign[..., None, :]) @ vt
+    return shape_from_joints(results.joints[rows], body, height_m)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from rig.frames import rigid_inverse
 from rig.motion import Motion
 from rig.motion_file import MotionRecord
 from rig.resample import resample
@@ -19,7 +19,7 @@ from ..body.model import BodyModel
 from ..body.source import load_body
 from ..camera import Camera
 from ..contacts import detect_contacts
-from ..floor import settle_on_floor
+from ..floor import settle_height, settle_on_floor
 from ..foot_lock import FootLockConfig, FootLockMode, lock_feet, mean_slide_m
 from ..gaps import GapConfig, GapPolicy, fill_gaps
 from ..models.registry import file_hash
@@ -28,74 +28,101 @@ from ..outputs import check_outputs, write_outputs
 from ..progress import Reporter
 from ..settings import Settings
 from ..smoothing import SmoothingPreset, smooth
-from .importers import ImportedMotion, find_importer
+from .camera_path import resample_path
+from .importers import Ground, ImportedMotion, ImportRequest, find_importer
+from .source_file import open_source
 
 
 def import_file(
-    path: Path, outputs: Sequence[Path], settings: Settings, fps: Fraction, reporter: Reporter, *, raw: bool = False
+    path: Path, outputs: Sequence[Path], request: ImportRequest, reporter: Reporter, *, raw: bool = False
 ) -> tuple[list[Path], list[int]]:
     """Import a file and write `outputs`; returns the paths written and the ids of the people.
 
-    fps   rate of the file's frames, which many kinds of files do not hold
-    raw   keep rotations and path as the file has them, seen by a level camera at the world's origin: no cleaning,
-          no floor, no foot lock; the output rate still holds
+    raw   keep rotations and path as the file has them: no cleaning, no floor, no foot lock; the output rate still holds
     Raises EngineError.
     """
-    importer = find_importer(path)
+    settings = request.settings
     check_outputs(outputs)
+    reporter.progress("import", 0, 3)
+    source = open_source(path)
+    importer = find_importer(source)
+    reporter.progress("import", 1, 3)
     body = load_body(settings)
-    reporter.progress("import", 0, 1)
-    people = importer.read(path, fps, settings, body)
-    reporter.progress("import", 1, 1)
+    people = importer.read(source, request, body)
+    reporter.progress("import", 2, 3)
     for person in people:
         for note in person.notes:
             reporter.warning(note)
     motions = [person.motion for person in people]
     cameras = [person.camera for person in people]
+    paths = [person.camera_path for person in people]
     if not raw:
-        motions, cameras = _clean(motions, cameras, settings)
-    rate = fps if settings.fps == "video" else parse_rate(settings.fps)
-    records = [
-        _record(path, person, resample(motion, rate), camera, body, settings)
-        for person, motion, camera in zip(people, motions, cameras, strict=True)
-    ]
-    meshes = [body.mesh(record.motion.betas) for record in records]
+        motions, moved = _clean(motions, cameras, people[0].ground, settings)
+        to_old = rigid_inverse(cameras[0].world_to_camera) @ moved[0].world_to_camera
+        paths = [None if path is None else path @ to_old for path in paths]
+        cameras = moved
+    reporter.progress("import", 3, 3)
+    rates = [motion.fps if settings.fps == "video" else parse_rate(settings.fps) for motion in motions]
+    records = []
+    for person, motion, camera, way, rate in zip(people, motions, cameras, paths, rates, strict=True):
+        even = resample(motion, rate)
+        still = np.tile(camera.world_to_camera, (len(even), 1, 1))
+        cameras_path = still if way is None else resample_path(way, motion.times_s, even.times_s)
+        records.append(_record(path, person, even, camera, cameras_path, body, settings))
+    meshes = [person.mesh or body.mesh(person.motion.betas) for person in people]
     reporter.progress("export", 0, len(outputs))
     written = write_outputs(outputs, records, meshes, settings)
     reporter.progress("export", len(outputs), len(outputs))
     return written, [record.person_id for record in records]
 
 
-def _clean(motions: list[Motion], cameras: list[Camera], settings: Settings) -> tuple[list[Motion], list[Camera]]:
+def _clean(
+    motions: list[Motion], cameras: list[Camera], ground: Ground, settings: Settings
+) -> tuple[list[Motion], list[Camera]]:
     """What a capture does after its inverse kinematics: outliers, gaps, smoothing, floor, feet."""
+    if ground is Ground.FINISHED:
+        return motions, cameras
     gaps = GapConfig(settings.fill, GapPolicy(settings.gaps))
     preset = SmoothingPreset(settings.smoothing).config
     motions = [smooth(fill_gaps(reject_outliers(motion), gaps), preset) for motion in motions]
-    motions, camera = settle_on_floor(motions, cameras[0])
+    settle = settle_on_floor if ground is Ground.UNKNOWN else settle_height
+    motions, camera = settle(motions, cameras[0])
     lock = FootLockConfig(mode=FootLockMode(settings.foot_lock))
-    return [lock_feet(detect_contacts(motion), lock, camera) for motion in motions], [camera] * len(motions)
+    # The camera of a level world is made up: what it sees need not stay where it is.
+    sight = camera if ground is Ground.UNKNOWN else None
+    return [lock_feet(detect_contacts(motion), lock, sight) for motion in motions], [camera] * len(motions)
 
 
 def _record(
-    path: Path, person: ImportedMotion, motion: Motion, camera: Camera, body: BodyModel, settings: Settings
+    path: Path,
+    person: ImportedMotion,
+    motion: Motion,
+    camera: Camera,
+    world_to_camera: np.ndarray,
+    body: BodyModel,
+    settings: Settings,
 ) -> MotionRecord:
+    made = {
+        "program": "swingtwist",
+        "version": __version__,
+        "settings": asdict(settings),
+        "model": {"name": person.source, "licence": person.licence},
+        "body": {"name": body.name, "licence": body.licence},
+        "measured": {
+            "coverage": round(float((motion.confidence > 0).any(axis=1).mean()), 4),
+            "foot_slide_mm_per_frame": round(1000 * mean_slide_m(motion), 3),
+        },
+    }
     return MotionRecord(
         motion=motion,
-        world_to_camera=np.tile(camera.world_to_camera, (len(motion), 1, 1)),
+        world_to_camera=world_to_camera,
         intrinsics=camera.intrinsics,
         image_size=camera.image_size,
         person_id=person.person_id,
         provenance={
-            "program": "swingtwist",
-            "version": __version__,
-            "settings": asdict(settings),
+            **made,
+            **person.provenance,
             "input": {"name": path.name, "blake2b": file_hash(path)},
-            "model": {"name": person.source, "licence": person.licence},
-            "body": {"name": body.name, "licence": body.licence},
             "notes": list(person.notes),
-            "measured": {
-                "coverage": round(float((motion.confidence > 0).any(axis=1).mean()), 4),
-                "foot_slide_mm_per_frame": round(1000 * mean_slide_m(motion), 3),
-            },
         },
     )

@@ -19,9 +19,9 @@ from engine.camera import Camera
 from engine.cli import main
 from engine.errors import InputError
 from engine.evaluation import recipe
-from engine.importing.hybrik_motion import export_hybrik, motion_of, results_of
+from engine.importing.hybrik_motion import export_hybrik, import_hybrik, motion_of, results_of
 from engine.importing.hybrik_results import HybrIKResults, read_hybrik_results
-from engine.importing.importers import find_importer
+from engine.settings import Settings
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_transform
 from rig.motion_file import MotionRecord, load_motion
 from rig.rotations import rotmat_to_quat_wxyz, rotvec_to_rotmat
@@ -157,13 +157,7 @@ def test_rows_that_cannot_be_used_are_gaps(tmp_path: Path) -> None:
     np.testing.assert_array_equal(motion.confidence[:, 0], [1, 0, 0, 1, 1])
     values["bbox"][:] = 100.0
     with pytest.raises(InputError, match="no frame with a person"):
-        find_importer(Path("res.pk")).read(write(tmp_path, values), Fraction(25), _settings(), load_open_body())
-
-
-def _settings() -> Any:
-    from engine.settings import Settings
-
-    return Settings()
+        import_hybrik(write(tmp_path, values), Fraction(25), Settings(), load_open_body())
 
 
 def _record(results: HybrIKResults) -> MotionRecord:
@@ -327,12 +321,9 @@ def test_raw_keeps_what_the_file_says(tmp_path: Path) -> None:
     np.testing.assert_allclose(record.motion.joints(), expected.joints(), atol=1e-9)
 
 
-def test_the_rate_must_be_given_and_the_ending_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_rate_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, content())
-    with pytest.raises(SystemExit) as end:
-        main(["import", str(path), "--out", str(tmp_path / "a.npz")])
-    assert end.value.code == 2
-    assert main(["import", "x.txt", "--fps", "25", "--out", str(tmp_path / "a.npz")]) == 2
-    assert "expected .pk or .pkl" in capsys.readouterr().err
+    assert main(["import", str(path), "--out", str(tmp_path / "a.npz")]) == 2
+    assert "give that of its video with --fps" in capsys.readouterr().err
     assert main(["import", str(tmp_path / "no.pk"), "--fps", "25", "--progress", "json", "--out", "a.npz"]) == 2
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == "error"
