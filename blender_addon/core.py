@@ -4,18 +4,59 @@
 import importlib.util
 
 if importlib.util.find_spec(f"{__package__}.rig"):
-    from .rig import body_mesh, bone_maps, errors, frames, motion_file, retarget, root_motion, skeleton, timing
+    from .rig import (
+        body_mesh,
+        bone_mapping,
+        bone_maps,
+        bone_matching,
+        character,
+        character_retarget,
+        errors,
+        euler_angles,
+        frames,
+        key_reduction,
+        motion_file,
+        retarget,
+        root_motion,
+        rotations,
+        skeleton,
+        timing,
+    )
 else:
-    from rig import body_mesh, bone_maps, errors, frames, motion_file, retarget, root_motion, skeleton, timing
+    from rig import (
+        body_mesh,
+        bone_mapping,
+        bone_maps,
+        bone_matching,
+        character,
+        character_retarget,
+        errors,
+        euler_angles,
+        frames,
+        key_reduction,
+        motion_file,
+        retarget,
+        root_motion,
+        rotations,
+        skeleton,
+        timing,
+    )
 
 __all__ = [
     "body_mesh",
+    "bone_mapping",
     "bone_maps",
+    "bone_matching",
+    "character",
+    "character_retarget",
     "errors",
+    "euler_angles",
     "frames",
+    "key_reduction",
     "motion_file",
     "retarget",
     "root_motion",
+    "rotations",
     "skeleton",
     "timing",
 ]

@@ -6,7 +6,7 @@ from fractions import Fraction
 import bpy
 import numpy as np
 
-from .core import retarget, timing
+from .core import character_retarget, euler_angles, key_reduction, retarget, rotations, timing
 
 _LINEAR = 1
 
@@ -30,6 +30,76 @@ def write_keyframes(
         for axis in range(3 if location is not None else 0):
             _write_curve(curves, groups, f"{path}.location", axis, frames, location[:, axis], name)
     return action
+
+
+def write_character_keyframes(
+    armature: bpy.types.Object,
+    animation: character_retarget.CharacterAnimation,
+    action_name: str,
+    start_frame: int = 0,
+    tolerance: key_reduction.KeyTolerance | None = None,
+) -> bpy.types.Action:
+    """Key the animation's bones, in their own rotation modes, in a new action that becomes the armature's.
+
+    With a tolerance only the frames are keyed that it needs. An action that nothing else uses is kept with a fake user.
+    """
+    keep_action(armature)
+    action, curves, groups = _new_action(armature, action_name)
+    metres = float(np.cbrt(abs(np.linalg.det(np.array(armature.matrix_world)[:3, :3]))))
+    for number, name in enumerate(animation.bone_names):
+        bone = armature.pose.bones[name]
+        path = f'pose.bones["{bpy.utils.escape_identifier(name)}"]'
+        bone.scale = (1.0, 1.0, 1.0)
+        channel, values, kept = _rotation_keys(bone.rotation_mode, animation.rotations_wxyz[:, number], tolerance)
+        for axis in range(values.shape[1]):
+            frames = (start_frame + kept).astype(np.float32)
+            _write_curve(curves, groups, f"{path}.{channel}", axis, frames, values[kept, axis], name)
+        location = animation.locations.get(name)
+        if location is None:
+            bone.location = (0.0, 0.0, 0.0)
+            continue
+        kept = np.arange(len(location))
+        if tolerance is not None:
+            kept = key_reduction.location_keys(location, tolerance.location_mm / 1000.0 / metres)
+        for axis in range(3):
+            frames = (start_frame + kept).astype(np.float32)
+            _write_curve(curves, groups, f"{path}.location", axis, frames, location[kept, axis], name)
+    return action
+
+
+def keep_action(armature: bpy.types.Object) -> None:
+    """Give the armature's action a fake user when nothing else uses it, so that a new one does not lose it."""
+    action = armature.animation_data.action if armature.animation_data else None
+    if action is not None and action.library is None and action.users <= 1:
+        action.use_fake_user = True
+
+
+def push_to_strip(armature: bpy.types.Object, action: bpy.types.Action, start_frame: int) -> None:
+    """Move the armature's action into a strip on a new NLA track above the others."""
+    animation_data = armature.animation_data
+    animation_data.action = None
+    track = animation_data.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, start_frame, action)
+    if _has_slots(action) and strip.action_slot is None:
+        strip.action_slot = action.slots[0]
+
+
+def _rotation_keys(
+    mode: str, quats: np.ndarray, tolerance: key_reduction.KeyTolerance | None
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """(channel, values on every frame, frames to key) of a bone's rotation in its own mode."""
+    every = np.arange(len(quats))
+    if mode == "QUATERNION":
+        kept = every if tolerance is None else key_reduction.quaternion_keys(quats, tolerance.rotation_deg)
+        return "rotation_quaternion", quats, kept
+    if mode == "AXIS_ANGLE":
+        values = euler_angles.axis_angles(quats)
+        kept = every if tolerance is None else key_reduction.axis_angle_keys(values, tolerance.rotation_deg)
+        return "rotation_axis_angle", values, kept
+    values = euler_angles.euler_angles(rotations.quat_wxyz_to_rotmat(quats), mode)
+    kept = every if tolerance is None else key_reduction.euler_keys(values, mode, tolerance.rotation_deg)
+    return "rotation_euler", values, kept
 
 
 def show_pose(armature: bpy.types.Object, rig: retarget.RigDefinition, animation: retarget.RigAnimation) -> None:

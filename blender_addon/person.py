@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from . import armature as armatures
-from . import keyframes
+from . import keyframes, stored_motion
 from .core import body_mesh, bone_maps, motion_file, retarget, root_motion
 
 SOURCE_PROPERTY = "swingtwist"
@@ -43,6 +43,7 @@ def add_person(
     armature[SOURCE_PROPERTY] = json.dumps(
         {"person_id": record.person_id, "provenance": record.provenance}, ensure_ascii=False
     )
+    stored_motion.store_motion(armature, record)
     body = record.provenance.get("body")
     if isinstance(body, dict) and body.get("licence"):
         armature[LICENCE_PROPERTY] = str(body["licence"])

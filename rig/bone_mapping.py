@@ -10,6 +10,8 @@ from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from .atomic_file import replacing
 from .character import Character
 from .errors import RigError
@@ -97,7 +99,7 @@ class BoneMapping:
     def checked(self, character: Character) -> BoneMapping:
         """Itself, when it can drive the character.
 
-        Raises RigError when a bone does not exist, nothing is mapped, there is no pelvis, or a limb is upside down.
+        Raises RigError when a bone does not exist, nothing is mapped, there is no pelvis, or the pelvis cannot move.
         """
         known = set(character.bone_names)
         for names in (*self.bones.values(), *self.twists.values()):
@@ -110,6 +112,12 @@ class BoneMapping:
             raise RigError("no bone of the armature is the pelvis, expected one; set it by hand")
         if len(self.bones) < 3:
             raise RigError("only the pelvis of the armature was recognised, expected limbs too; set them by hand")
+        for part in ("pelvis", "root"):
+            name = self.first(part)
+            if name and np.asarray(character.connected)[character.index(name)]:
+                raise RigError(
+                    f"bone {name!r}, the {part}, is connected to its parent and cannot move; disconnect it in edit mode"
+                )
         return self
 
 

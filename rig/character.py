@@ -23,6 +23,8 @@ class Character:
     reference         (B, 4, 4) matrices of the pose that stands for the T- or A-pose; None: the rest pose
     deform            (B,) bool: the bone moves skin
     inherits_rotation (B,) bool: the bone turns with its parent
+    local_location    (B,) bool: its location is along its own axes, not along its parent's
+    connected         (B,) bool: its head sits on its parent's tail and cannot leave it
     lowest_and_highest (2, 3) corners of the box round the skin at rest, armature space; None without skin
     """
 
@@ -35,6 +37,8 @@ class Character:
     reference: np.ndarray | None = None
     deform: np.ndarray | None = None
     inherits_rotation: np.ndarray | None = None
+    local_location: np.ndarray | None = None
+    connected: np.ndarray | None = None
     lowest_and_highest: np.ndarray | None = None
 
     def __post_init__(self) -> None:
@@ -56,8 +60,9 @@ class Character:
         put(self, "held", check_array("held", held, ("B", 4, 4), sizes=sizes, finite=True))
         reference = self.rest if self.reference is None else self.reference
         put(self, "reference", check_array("reference", reference, ("B", 4, 4), sizes=sizes, finite=True))
-        for name in ("deform", "inherits_rotation"):
-            flags = np.ones(count, np.bool_) if getattr(self, name) is None else getattr(self, name)
+        for name in ("deform", "inherits_rotation", "local_location", "connected"):
+            usual = np.full(count, name != "connected")
+            flags = usual if getattr(self, name) is None else getattr(self, name)
             put(self, name, check_array(name, flags, ("B",), sizes=sizes, dtype=np.bool_))
         if self.lowest_and_highest is not None:
             box = check_array("lowest_and_highest", self.lowest_and_highest, (2, 3), finite=True)

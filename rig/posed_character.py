@@ -60,7 +60,9 @@ def pose_bones(
         posed[:, :3, :3] = before[:, :3, :3] @ bases[bone]
         if bone in heads:
             step = heads[bone] - before[:, :3, 3]
-            places[bone] = np.linalg.solve(before[:, :3, :3], step[..., None])[..., 0]
+            own = parent < 0 or np.asarray(character.local_location)[bone]
+            along = before[:, :3, :3] if own else matrices[parent][:, :3, :3]
+            places[bone] = np.linalg.solve(along, step[..., None])[..., 0]
             posed[:, :3, 3] = heads[bone]
         matrices[bone] = posed
     return PosedBones(matrices, bases, places)

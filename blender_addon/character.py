@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An armature of the scene as a Character of the pure core."""
+
+import bpy
+import numpy as np
+
+from .core import character, errors
+
+
+def read_character(armature: bpy.types.Object, posed_reference: bool = False) -> character.Character:
+    """The armature's bones, parents first. Raises RigError for an object that is no armature or cannot be animated.
+
+    posed_reference: the pose on the screen, not the rest pose, is the T- or A-pose to start from.
+    """
+    check_editable(armature)
+    bpy.context.view_layer.update()
+    bones = _parents_first(armature.data)
+    index = {bone.name: number for number, bone in enumerate(bones)}
+    posed = armature.pose.bones
+    return character.Character(
+        bone_names=tuple(index),
+        parents=tuple(index[bone.parent.name] if bone.parent else -1 for bone in bones),
+        rest=np.array([np.array(bone.matrix_local) for bone in bones]),
+        lengths=np.array([bone.length for bone in bones]),
+        world=np.array(armature.matrix_world),
+        held=np.array([np.array(posed[bone.name].matrix_basis) for bone in bones]),
+        reference=np.array([np.array(posed[bone.name].matrix) for bone in bones]) if posed_reference else None,
+        deform=np.array([bone.use_deform for bone in bones]),
+        inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
+        local_location=np.array([bone.use_local_location for bone in bones]),
+        connected=np.array([bone.use_connect and bone.parent is not None for bone in bones]),
+        lowest_and_highest=_skin_box(armature),
+    )
+
+
+def check_editable(armature: bpy.types.Object | None) -> None:
+    """Raises RigError unless the object is an armature of this file that can be given an action."""
+    if armature is None:
+        raise errors.RigError("no target armature is chosen, expected the character's armature")
+    if armature.type != "ARMATURE":
+        raise errors.RigError(f"{armature.name} is no armature, expected the character's armature")
+    if armature.library is not None:
+        raise errors.RigError(
+            f"{armature.name} is linked from {armature.library.filepath} and cannot be animated here; "
+            "make a library override of it first"
+        )
+    override = armature.override_library
+    if override is not None and getattr(override, "is_system_override", False):
+        raise errors.RigError(
+            f"{armature.name} is a library override that is not editable; make the override editable first"
+        )
+    if not armature.data.bones:
+        raise errors.RigError(f"{armature.name} has no bones, expected a character")
+
+
+def _parents_first(data: bpy.types.Armature) -> list[bpy.types.Bone]:
+    ordered, waiting = [], [bone for bone in reversed(data.bones) if bone.parent is None]
+    while waiting:
+        bone = waiting.pop()
+        ordered.append(bone)
+        waiting.extend(reversed(bone.children))
+    return ordered
+
+
+def _skin_box(armature: bpy.types.Object) -> np.ndarray | None:
+    """(2, 3) box round the meshes that the armature moves, at rest in its space; None without any."""
+    lows, highs = [], []
+    to_armature = np.linalg.inv(np.array(armature.matrix_world))
+    for mesh in skins_of(armature):
+        points = np.empty(3 * len(mesh.data.vertices), np.float32)
+        mesh.data.vertices.foreach_get("co", points)
+        if not len(points):
+            continue
+        matrix = to_armature @ np.array(mesh.matrix_world)
+        placed = points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
+        lows.append(placed.min(0))
+        highs.append(placed.max(0))
+    return np.array([np.min(lows, axis=0), np.max(highs, axis=0)]) if lows else None
+
+
+def skins_of(armature: bpy.types.Object) -> list[bpy.types.Object]:
+    """Meshes that an armature modifier ties to the armature."""
+    return [
+        thing
+        for thing in bpy.data.objects
+        if thing.type == "MESH" and any(m.type == "ARMATURE" and m.object == armature for m in thing.modifiers)
+    ]
