@@ -11,6 +11,7 @@ from typing import Any
 from .. import __version__
 from ..settings import load_toml, setting_fields, settings_from
 from .model_commands import add_models_parser
+from .training_commands import add_dataset_parser, add_train_parser
 
 FORMATS = ("fbx", "glb", "bvh", "npz", "blend", "usdc", "pk")
 
@@ -94,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
 
     add_models_parser(command)
+    add_train_parser(command)
 
     evaluate = command("evaluate", "measure against reference numbers or the truth of a clip")
     kinds = evaluate.add_subparsers(dest="evaluation", required=True, metavar="WHAT")
@@ -112,6 +114,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_job(clip)
     _add_progress(clip)
     _add_settings(clip, ())
+    add_dataset_parser(kinds.add_parser)
     return parser
 
 

@@ -13,6 +13,7 @@ from ..settings import Settings, settings_from
 from .arguments import settings_values
 from .model_commands import run_models
 from .reporters import CommandReporter
+from .training_commands import run_evaluate_dataset, run_train
 
 
 def _settings(arguments: argparse.Namespace, base: Settings | None = None) -> Settings:
@@ -132,7 +133,12 @@ def _doctor(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
-    kinds = {"parity": _evaluate_parity, "clip": _evaluate_clip, "landmarks": _evaluate_landmarks}
+    kinds = {
+        "parity": _evaluate_parity,
+        "clip": _evaluate_clip,
+        "landmarks": _evaluate_landmarks,
+        "dataset": run_evaluate_dataset,
+    }
     return kinds[arguments.evaluation](arguments, reporter)
 
 
@@ -169,6 +175,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
     "doctor": _doctor,
     "import": _import,
     "models": run_models,
+    "train": run_train,
     "evaluate": _evaluate,
 }
 """Every command by name."""
