@@ -1,4 +1,4 @@
-"""The arguments and the work of `mocap models`: which networks there are, adding, checking and removing them."""
+"""The arguments and the work of `mocap models`: list, add, check, export and remove the networks that read pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineError
+from ..errors import EngineError, InputError, OutputError
 from .reporters import CommandReporter
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ def add_models_parser(command: Callable[[str, str], argparse.ArgumentParser]) ->
     )  # fmt: skip
     verify = kind("verify", "read the added networks again: unchanged, loads, finite")
     verify.add_argument("name", metavar="NAME", nargs="?", help="one of them (default: all)")
+    export = kind("export", "write an added network as an ONNX file that runs without PyTorch; it holds no body")
+    export.add_argument("name", metavar="NAME", help="the added network")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE.onnx", help="the file to write")
+    export.add_argument("--fp16", action="store_true", help="keep weights in half precision: half the size")
+    export.add_argument(
+        "--flip",
+        action="store_true",
+        help="look at mirror images too, inside the file: a little better, twice the time",
+    )
     remove = kind("remove", "forget a network and delete its copy")
     remove.add_argument("name", metavar="NAME")
 
@@ -126,6 +135,43 @@ def _verify(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     return 0 if all(row["ok"] for row in rows) else EngineError.exit_code
 
 
+def _export(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..models.load import load_network
+    from ..models.registry import find_model
+
+    if arguments.out.suffix.lower() != ".onnx":
+        raise InputError(f"--out is {arguments.out}, expected a name that ends in .onnx")
+    if not arguments.out.absolute().parent.is_dir():
+        raise OutputError(f"--out is {arguments.out}, but its folder does not exist; make it first")
+    model = find_model(arguments.name)
+    network = load_network(model)
+    from ..models.onnx_export import export_network
+
+    report = export_network(
+        network,
+        arguments.out,
+        licence=model.licence,
+        source=model.name,
+        source_hash=model.blake2b,
+        half=arguments.fp16,
+        averages_mirror=arguments.flip,
+    )
+    if arguments.json:
+        # JSON has no NaN.
+        rotation = report.rotation_rad if report.rotation_rad == report.rotation_rad else None
+        values = {"file": str(arguments.out), "bytes": report.size, "differences": report.differences}
+        print(json.dumps({**values, "rotation_rad": rotation}, ensure_ascii=False))
+        return 0
+    print(f"wrote {arguments.out} ({report.size / 1e6:.1f} MB, without a body)\nlicence: {model.licence}")
+    print("largest differences from the network, over three pictures of noise:")
+    for name, value in report.differences.items():
+        print(f"  {name:<16} {value:.1e}")
+    print(f"  rotations        {report.rotation_rad:.1e} rad")
+    body = f" --body {model.body}" if model.body else " --body YOUR_SMPL_FILE"
+    print(f"to use it: mocap models add {arguments.name} {arguments.out}{body}")
+    return 0
+
+
 def _remove(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     from ..models.registry import remove_model
 
@@ -138,6 +184,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
     "list": _list,
     "add": _add,
     "verify": _verify,
+    "export": _export,
     "remove": _remove,
 }
 """Every `mocap models` command by name."""

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from ..errors import InputError, MissingTool
 from ..models.catalogue import CATALOGUE
+from ..models.onnx_network import ONNX_COMMAND, has_gpu
 from ..models.registry import InstalledModel, ModelFormat, find_model
 from ..settings import LANDMARKS, Settings
 from .evidence import Predictor
@@ -26,7 +27,9 @@ def check_network(settings: Settings) -> None:
         raise MissingTool(
             f"model {settings.model} needs PyTorch, which is not installed; install it with: {TORCH_COMMAND}"
         )
-    if _torch_device(settings) != "cpu":
+    if model.format is ModelFormat.ONNX:
+        _check_export(model, settings)
+    elif _torch_device(settings) != "cpu":
         import torch
 
         if not torch.cuda.is_available():
@@ -44,10 +47,29 @@ def network_options(settings: Settings) -> NetworkOptions:
 def load_predictor(settings: Settings) -> Predictor:
     """The network that the settings name, on their device. Raises MissingTool or InputError."""
     model = _find(settings)
+    if model.format is ModelFormat.ONNX:
+        from ..models.onnx_network import OnnxNetwork
+        from .onnx_predictor import OnnxPredictor, exported_rest_shape
+
+        exported = OnnxNetwork(model.path, settings.device, settings.threads)
+        return OnnxPredictor(exported, model.architecture, exported_rest_shape(model), _title(model), model.licence)
     from ..models.load import load_network
     from .torch_predictor import TorchPredictor
 
     return TorchPredictor(load_network(model, _torch_device(settings)), _title(model), model.licence)
+
+
+def _check_export(model: InstalledModel, settings: Settings) -> None:
+    """Raise MissingTool or InputError where an exported network cannot be run as the settings want it."""
+    if find_spec("onnxruntime") is None:
+        raise MissingTool(
+            f"model {model.name} needs onnxruntime, which is not installed; install it with: {ONNX_COMMAND}"
+        )
+    if settings.device != "cpu" and not has_gpu():
+        raise InputError(
+            f"device is {settings.device!r} but onnxruntime finds no CUDA here (pip install onnxruntime-gpu has it); "
+            "choose --device cpu"
+        )
 
 
 def _find(settings: Settings) -> InstalledModel:

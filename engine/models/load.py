@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _Module = TypeVar("_Module", bound="nn.Module")
 
 _TORCH_COMMAND = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-_ONNX_OUTPUTS = frozenset(("uvd", "twist", "betas"))
+CHECKPOINT_SUFFIXES = (".pth", ".pt")
 _BODY = ("faces_tensor", "v_template", "shapedirs", "posedirs", "J_regressor", "J_regressor_h36m", "lbs_weights")
 
 
@@ -74,9 +74,11 @@ def check_model_file(
     MissingTool without torch or, for ONNX, onnxruntime.
     """
     if form is ModelFormat.ONNX:
-        architecture = _check_onnx(path, name, expected)
+        from .onnx_network import check_onnx_file
+
+        architecture = check_onnx_file(path, name, expected)
         if body is not None:
-            load_hybrik_layer(InstalledModel(name, path, architecture, "", form, "", 0, str(body)))
+            load_rest_arrays(body)
         return architecture
     return _read_network(path, name, expected, body).architecture
 
@@ -143,13 +145,36 @@ def _taken_from(body: Path, wanted: list[str]) -> dict[str, Tensor]:
     return {key: supplied[key] for key in wanted}
 
 
+def load_rest_arrays(body: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Template (V, 3) m, shape directions (V, 3, 10) and joint regressor (24, V) of the body in the user's file.
+
+    All that evidence of an exported network, which holds no body, needs of one. SMPL's own files are read without
+    torch. Raises InputError for a file that holds no body, MissingTool for a checkpoint where torch is not installed.
+    """
+    if body.suffix.lower() not in CHECKPOINT_SUFFIXES:
+        from ..body.smpl_file import SHAPE_COUNT, read_smpl_arrays
+
+        arrays = read_smpl_arrays(body)
+        return arrays["v_template"], arrays["shapedirs"][:, :, :SHAPE_COUNT], arrays["J_regressor"]
+    if find_spec("torch") is None:
+        raise MissingTool(
+            f"The body in {body} can only be read with PyTorch; give SMPL's own file as --body, or install PyTorch "
+            f"with: {_TORCH_COMMAND}"
+        )
+    from .released_keys import RELEASED_LAYER
+
+    wanted = [RELEASED_LAYER + name for name in ("v_template", "shapedirs", "J_regressor")]
+    template, directions, regressor = (tensor.double().numpy() for tensor in _taken_from(body, wanted).values())
+    return template, directions, regressor
+
+
 def body_entries(path: Path) -> dict[str, Tensor]:
     """The body's entries by released name, from a SMPL file or from a checkpoint that carries a body."""
     import torch
 
     from .released_keys import RELEASED_LAYER
 
-    if path.suffix.lower() in (".pth", ".pt"):
+    if path.suffix.lower() in CHECKPOINT_SUFFIXES:
         from .checkpoint import read_checkpoint
 
         return {key: value for key, value in read_checkpoint(path).items() if key.startswith(RELEASED_LAYER)}
@@ -172,44 +197,3 @@ def body_entries(path: Path) -> dict[str, Tensor]:
         )
         for name, array in entries.items()
     }
-
-
-def _check_onnx(path: Path, name: str, expected: Architecture | None) -> Architecture:
-    """Run an exported network once on a blank picture; its metadata `architecture` says what it is."""
-    try:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
-    except ImportError as error:
-        raise MissingTool(
-            "ONNX models need onnxruntime, which is not installed; install it with: pip install onnxruntime"
-        ) from error
-    faults = (state.Fail, state.InvalidGraph, state.InvalidProtobuf, state.InvalidArgument, state.NotImplemented,
-              state.RuntimeException, state.NoSuchFile, RuntimeError, ValueError)  # fmt: skip
-    try:
-        # From memory, so that the file must be complete in itself as the copy of it will be.
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-        outputs = [output.name for output in session.get_outputs()]
-        stated = session.get_modelmeta().custom_metadata_map.get("architecture", "")
-        if not set(outputs) >= _ONNX_OUTPUTS or len(session.get_inputs()) != 1:
-            raise InputError(
-                f"{path} gives {', '.join(outputs[:4])}, expected an exported image network with uvd, twist and betas."
-            )
-        blank = np.zeros((1, 3, 256, 256), np.float32)
-        results = session.run(None, {session.get_inputs()[0].name: blank})
-    except OSError as error:
-        raise InputError(f"The model file {path} cannot be read: {error.strerror or error}.") from error
-    except faults as error:
-        detail = str(error).split("\n")[0][:160]
-        raise InputError(f"{path} is not an ONNX network that can be used: {detail}.") from error
-    for output, value in zip(outputs, results, strict=True):
-        if not np.isfinite(np.asarray(value)).all():
-            raise InputError(f"{path}: {output} is not finite for a blank picture; its weights are damaged.")
-    known = {architecture.value for architecture in Architecture}
-    found = Architecture(stated) if stated in known else expected
-    if found is None:
-        raise InputError(f"{path} does not say which network it is, expected the metadata 'architecture' in it.")
-    if expected not in (None, found):
-        raise InputError(
-            f"{path} is an export of {found.value}, the entry {name} expects {expected.value if expected else ''}."
-        )
-    return found
