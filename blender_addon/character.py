@@ -17,6 +17,7 @@ def read_character(armature: bpy.types.Object, posed_reference: bool = False) ->
     bones = _parents_first(armature.data)
     index = {bone.name: number for number, bone in enumerate(bones)}
     posed = armature.pose.bones
+    points, owners = _skin(armature, index)
     return character.Character(
         bone_names=tuple(index),
         parents=tuple(index[bone.parent.name] if bone.parent else -1 for bone in bones),
@@ -29,7 +30,8 @@ def read_character(armature: bpy.types.Object, posed_reference: bool = False) ->
         inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
         local_location=np.array([bone.use_local_location for bone in bones]),
         connected=np.array([bone.use_connect and bone.parent is not None for bone in bones]),
-        lowest_and_highest=_skin_box(armature),
+        skin_points=points,
+        skin_bones=owners,
     )
 
 
@@ -62,20 +64,25 @@ def _parents_first(data: bpy.types.Armature) -> list[bpy.types.Bone]:
     return ordered
 
 
-def _skin_box(armature: bpy.types.Object) -> np.ndarray | None:
-    """(2, 3) box round the meshes that the armature moves, at rest in its space; None without any."""
-    lows, highs = [], []
+def _skin(armature: bpy.types.Object, index: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(P, 3) points at rest in the armature's space and (P,) the bone that moves each most."""
+    points, owners = [np.zeros((0, 3))], [np.zeros(0, np.int64)]
     to_armature = np.linalg.inv(np.array(armature.matrix_world))
     for mesh in skins_of(armature):
-        points = np.empty(3 * len(mesh.data.vertices), np.float32)
-        mesh.data.vertices.foreach_get("co", points)
-        if not len(points):
-            continue
+        bones = [index.get(group.name, -1) for group in mesh.vertex_groups]
+        strongest = np.array([_strongest(vertex, bones) for vertex in mesh.data.vertices], dtype=np.int64)
+        flat = np.empty(3 * len(strongest), np.float32)
+        mesh.data.vertices.foreach_get("co", flat)
         matrix = to_armature @ np.array(mesh.matrix_world)
-        placed = points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3]
-        lows.append(placed.min(0))
-        highs.append(placed.max(0))
-    return np.array([np.min(lows, axis=0), np.max(highs, axis=0)]) if lows else None
+        moved = strongest >= 0
+        points.append((flat.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])[moved])
+        owners.append(strongest[moved])
+    return np.concatenate(points), np.concatenate(owners)
+
+
+def _strongest(vertex: bpy.types.MeshVertex, bones: list[int]) -> int:
+    weights = [(one.weight, bones[one.group]) for one in vertex.groups if one.group < len(bones)]
+    return max((pair for pair in weights if pair[1] >= 0), default=(0.0, -1))[1]
 
 
 def skins_of(armature: bpy.types.Object) -> list[bpy.types.Object]:

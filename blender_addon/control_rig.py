@@ -62,7 +62,7 @@ def on_controls(
 def switch_to_fk(armature: bpy.types.Object) -> None:
     """Set Rigify's IK/FK switches, where they are, to FK (1)."""
     for bone in armature.pose.bones:
-        if _SWITCH in bone.keys():
+        if bone.get(_SWITCH) is not None:
             bone[_SWITCH] = 1.0
     armature.update_tag()
 

@@ -25,7 +25,7 @@ class BodyFrame:
     tilt          (3, 3) rotation, in the character's directions, that takes the trunk of the reference pose upright;
                   the identity for characters that stand
     leg           length of thigh and shin together
-    ankle_height  height of the ankles above the floor
+    ankle_height  height of the ankles above the floor, as far as bones and standing skin tell
     """
 
     axes: np.ndarray
@@ -140,23 +140,17 @@ def _leg_length(places: _Places) -> float:
 
 
 def _floor(character: Character, mapping: BoneMapping, up: np.ndarray, upright: bool) -> float:
-    """Height of the floor along `up`: the skin's lowest point, else the armature's origin, else under the toes."""
-    bones = [
-        character.index(bone)
-        for side in SIDES
-        for part in ("ankle", "foot")
-        for bone in mapping.bones.get(f"{side}_{part}", ())
-    ]
-    if not bones:
-        box = character.lowest_and_highest
-        return 0.0 if box is None else float(min(box[0] @ up, box[1] @ up))
-    lowest = float((character.heads[bones] @ up).min())
-    span = float(np.ptp(character.heads @ up))
-    if upright and character.lowest_and_highest is not None:
-        box = character.lowest_and_highest
-        skin = float(np.minimum(box[0] * up, box[1] * up).sum())
-        if -0.15 * span < skin - lowest < 0.02 * span:
-            return skin
+    """Height of the floor along `up`: under the skin of the feet, else the armature's origin, else under the toes."""
+    ankles = [character.index(bone) for side in SIDES if (bone := mapping.first(f"{side}_ankle"))]
+    heights = character.heads @ up
+    span = float(np.ptp(heights))
+    if not ankles:
+        return 0.0 if abs(float(heights.min())) < 0.15 * span else float(heights.min())
+    lowest = float(heights[[bone for ankle in ankles for bone in character.below(ankle)]].min())
+    owners = [bone for ankle in ankles for bone in character.below(ankle)]
+    skin = np.asarray(character.skin_points)[np.isin(np.asarray(character.skin_bones), owners)]
+    if upright and len(skin):
+        return float((skin @ up).min())
     if upright and -0.15 * span < -lowest < 0.02 * span:
         return 0.0
     return lowest - _SOLE_SHARE * span

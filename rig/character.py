@@ -25,7 +25,8 @@ class Character:
     inherits_rotation (B,) bool: the bone turns with its parent
     local_location    (B,) bool: its location is along its own axes, not along its parent's
     connected         (B,) bool: its head sits on its parent's tail and cannot leave it
-    lowest_and_highest (2, 3) corners of the box round the skin at rest, armature space; None without skin
+    skin_points       (P, 3) points of the skin at rest, armature space; none without skin
+    skin_bones        (P,) index of the bone that moves each most
     """
 
     bone_names: tuple[str, ...]
@@ -39,7 +40,8 @@ class Character:
     inherits_rotation: np.ndarray | None = None
     local_location: np.ndarray | None = None
     connected: np.ndarray | None = None
-    lowest_and_highest: np.ndarray | None = None
+    skin_points: np.ndarray | None = None
+    skin_bones: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         count = len(self.bone_names)
@@ -64,9 +66,13 @@ class Character:
             usual = np.full(count, name != "connected")
             flags = usual if getattr(self, name) is None else getattr(self, name)
             put(self, name, check_array(name, flags, ("B",), sizes=sizes, dtype=np.bool_))
-        if self.lowest_and_highest is not None:
-            box = check_array("lowest_and_highest", self.lowest_and_highest, (2, 3), finite=True)
-            put(self, "lowest_and_highest", box)
+        points = np.zeros((0, 3)) if self.skin_points is None else self.skin_points
+        owners = np.zeros(0) if self.skin_bones is None else self.skin_bones
+        put(self, "skin_points", check_array("skin_points", points, ("P", 3), sizes=sizes, finite=True))
+        put(self, "skin_bones", check_array("skin_bones", owners, ("P",), sizes=sizes, dtype=np.int64))
+        indices = np.asarray(self.skin_bones)
+        if np.any((indices < 0) | (indices >= count)):
+            raise RigError(f"skin_bones holds indices outside 0..{count - 1}, expected indices of bones")
 
     @property
     def heads(self) -> np.ndarray:
@@ -96,6 +102,14 @@ class Character:
         while self.parents[path[-1]] >= 0:
             path.append(self.parents[path[-1]])
         return path[::-1]
+
+    def below(self, bone: int) -> list[int]:
+        """Indices of a bone and everything that hangs from it, parents first."""
+        found = {bone}
+        for child, parent in enumerate(self.parents):
+            if parent in found:
+                found.add(child)
+        return sorted(found)
 
     def with_ancestors(self, bones: list[int]) -> list[int]:
         """The bones with everything they hang from, parents first."""

@@ -7,10 +7,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from .body_frame import BodyFrame, body_frame
+from .body_frame import body_frame
 from .bone_mapping import SIDES, BoneMapping
 from .character import Character
 from .foot_planting import FootMotion, plant_foot
+from .foot_shape import foot_shape
 from .frames import WORLD_TO_ARMATURE, rotate
 from .limb_ik import reach
 from .motion import Motion
@@ -84,7 +85,7 @@ def retarget(
 class _Source:
     """A motion in Blender's directions (left +x, front -y, up +z), scaled to a character that stands at the origin."""
 
-    def __init__(self, motion: Motion, mode: RootMode, frame: BodyFrame) -> None:
+    def __init__(self, motion: Motion, mode: RootMode, leg: float, ankle_height: float) -> None:
         c = WORLD_TO_ARMATURE
         rest = motion.skeleton.rest_joints
         floor = float(np.concatenate([rest, motion.skeleton.rest_landmarks])[:, 1].min())
@@ -93,7 +94,7 @@ class _Source:
             hip, knee, ankle = (rest[JOINT[f"{side}_{part}"]] for part in ("hip", "knee", "ankle"))
             legs.append(float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)))
             ankles.append(float(ankle[1]) - floor)
-        self.scale = frame.leg / float(np.mean(legs))
+        self.scale = leg / float(np.mean(legs))
         split = split_root_motion(motion, mode)
         pelvis = split.root_positions + rotate(split.root_rotmats, split.pelvis_positions)
         # Nothing but the travel that a character in place leaves out.
@@ -101,7 +102,7 @@ class _Source:
         self.turns = c @ motion.global_rotmats() @ c.T
         self.joints = self.scale * rotate(c, motion.joints() + shift[:, None])
         # Ankles of both stand equally high above the floor when both stand.
-        self.joints[..., 2] += frame.ankle_height - self.scale * float(np.mean(ankles))
+        self.joints[..., 2] += ankle_height - self.scale * float(np.mean(ankles))
         self.root_positions = self.scale * rotate(c, split.root_positions)
         self.root_turns = c @ split.root_rotmats @ c.T
         self.contacts = motion.contacts
@@ -122,8 +123,11 @@ class _Retarget:
     def __init__(self, character: Character, mapping: BoneMapping, motion: Motion, settings: RetargetSettings) -> None:
         self.character, self.mapping, self.settings, self.fps = character, mapping, settings, motion.fps
         self.frame = body_frame(character, mapping)
-        self.source = _Source(motion, settings.root_mode, self.frame)
         self.alignment: Alignment = align(character, mapping, self.frame, motion.skeleton)
+        self.feet = {side: foot_shape(character, mapping, self.frame, self.alignment, side) for side in SIDES}
+        heights = [shape.ankle_height for shape in self.feet.values() if shape is not None]
+        ankle_height = float(np.mean(heights)) if heights else self.frame.ankle_height
+        self.source = _Source(motion, settings.root_mode, self.frame.leg, ankle_height)
         self.part_turns: dict[str, np.ndarray] = {}
         self.turns: dict[int, np.ndarray] = {}
         self.heads: dict[int, np.ndarray] = {}
@@ -239,32 +243,23 @@ class _Retarget:
         return pose_bones(self.character, len(self.source), rotations, self.heads)
 
     def _plant(self, side: str, posed: PosedBones) -> None:
-        source, ankle, toes = self.source, f"{side}_ankle", f"{side}_foot"
-        if not self._bones(ankle) or ankle not in self.alignment.directions:
+        source, ankle, toes, shape = self.source, f"{side}_ankle", f"{side}_foot", self.feet[side]
+        if shape is None:
             return
         places = self.frame.to_body(posed.head(self._bones(ankle)[0]))
-        aligned = self.alignment.turns[ankle]
-        bone = self._bones(ankle)[0]
-        if self._bones(toes):
-            step = (self.character.heads[self._bones(toes)[0]] - self.character.heads[bone]) @ self.frame.axes
-        else:
-            step = self.alignment.directions[ankle] * self.character.lengths[bone]
-        ahead = (aligned @ step) * [1.0, 1.0, 0.0]
-        sole = ahead - [0.0, 0.0, self.frame.ankle_height]
-        turn = source.turn(ankle)
-        target = plant_foot(
-            FootMotion(
-                ankles=places,
-                toes=places + rotate(turn, sole),
-                source_ankles=source.place(ankle),
-                source_toes=source.place(toes),
-                ankle_turns=turn,
-                toe_turns=source.turn(toes),
-                sole=sole,
-                contacts=source.contacts[:, [0, 1] if side == "left" else [2, 3]],
-            )
+        foot = FootMotion(
+            ankles=places,
+            toes=places + rotate(source.turn(ankle), shape.ball),
+            source_ankles=source.place(ankle),
+            source_toes=source.place(toes),
+            ankle_turns=source.turn(ankle),
+            toe_turns=source.turn(toes),
+            ball=shape.ball,
+            foot_skin=shape.foot_skin,
+            toe_skin=shape.toe_skin,
+            contacts=source.contacts[:, [0, 1] if side == "left" else [2, 3]],
         )
-        self._bend(side, ("hip", "knee", "ankle"), target, posed)
+        self._bend(side, ("hip", "knee", "ankle"), plant_foot(foot), posed)
 
     def _bend(self, side: str, parts: tuple[str, str, str], target: np.ndarray, posed: PosedBones) -> None:
         """Turn a limb's upper and lower part so that its end reaches the target (body's directions)."""

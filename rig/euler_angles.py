@@ -49,7 +49,7 @@ def euler_rotmats(angles: np.ndarray, order: str) -> np.ndarray:
 
 
 def axis_angles(quats_wxyz: np.ndarray) -> np.ndarray:
-    """(T, 4) sign-continuous unit quaternions to (T, 4) angle, rad, and unit axis, the axis turning as little as can be.
+    """(T, 4) sign-continuous unit quaternions to (T, 4) angle, rad, and unit axis, which turns as little as it can.
 
     Near rotation zero the axis says nothing; such frames keep the axis of the frame before.
     """

@@ -7,9 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from .frames import rotate
-
-_HEEL_BEHIND, _TOES_AHEAD = 0.35, 0.6
 _RAMP_FRAMES = 3
 
 
@@ -20,7 +17,9 @@ class FootMotion:
     ankles, toes                (T, 3) the character's ankle and base of the toes as its turns leave them
     source_ankles, source_toes  (T, 3) the motion's, scaled to the character
     ankle_turns, toe_turns      (T, 3, 3) the motion's turns of foot and toes
-    sole                        (3,) from the ankle to the base of the toes, flat on the floor in the T-pose
+    ball                        (3,) from the ankle to the base of the toes in the T-pose
+    foot_skin, toe_skin         (P, 3), (Q, 3) points of the skin in the T-pose: of the foot from the ankle, of the toes
+                                from their base
     contacts                    (T, 2) 0..1 of heel and toes
     """
 
@@ -30,7 +29,9 @@ class FootMotion:
     source_toes: np.ndarray
     ankle_turns: np.ndarray
     toe_turns: np.ndarray
-    sole: np.ndarray
+    ball: np.ndarray
+    foot_skin: np.ndarray
+    toe_skin: np.ndarray
     contacts: np.ndarray
 
 
@@ -38,13 +39,13 @@ def plant_foot(foot: FootMotion) -> np.ndarray:
     """(T, 3) where the ankle shall be.
 
     Over the floor a foot in contact moves as the motion's does, from where its turns leave it on average; before,
-    after and between contacts the correction eases over. The height is the motion's, raised until no point of the sole is
-    under the floor, and lowered in contacts until one touches it.
+    after and between contacts the correction eases over. The height is the motion's, raised until no point of the foot
+    is under the floor, and lowered in contacts until one touches it.
     """
     target = foot.ankles.copy()
     target[:, :2] += _floor_correction(foot)
     target[:, 2] = foot.source_ankles[:, 2]
-    lowest = target[:, 2] + _sole_below_ankle(foot)
+    lowest = target[:, 2] + lowest_of_foot(foot)
     touching = _eased((foot.contacts > 0.5).any(axis=1).astype(np.float64))
     target[:, 2] -= np.where(lowest < 0.0, lowest, touching * lowest)
     return target
@@ -79,14 +80,13 @@ def _floor_correction(foot: FootMotion) -> np.ndarray:
     return correction
 
 
-def _sole_below_ankle(foot: FootMotion) -> np.ndarray:
-    """(T,) height of the lowest of heel, ball and toe tip relative to the ankle."""
-    ahead = foot.sole * [1.0, 1.0, 0.0]
-    down = foot.sole * [0.0, 0.0, 1.0]
-    heel = rotate(foot.ankle_turns, down - _HEEL_BEHIND * ahead)
-    ball = rotate(foot.ankle_turns, foot.sole)
-    tip = ball + rotate(foot.toe_turns, _TOES_AHEAD * ahead)
-    return np.asarray(np.minimum(np.minimum(heel[:, 2], ball[:, 2]), tip[:, 2]))
+def lowest_of_foot(foot: FootMotion) -> np.ndarray:
+    """(T,) height of the lowest point of foot and toes relative to the ankle."""
+    lowest = (foot.ankle_turns[:, 2] @ foot.foot_skin.T).min(axis=1)
+    if len(foot.toe_skin):
+        base = foot.ankle_turns[:, 2] @ foot.ball
+        lowest = np.minimum(lowest, base + (foot.toe_turns[:, 2] @ foot.toe_skin.T).min(axis=1))
+    return np.asarray(lowest)
 
 
 def _smooth(share: np.ndarray) -> np.ndarray:
