@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rig.skeleton import JOINT, SMPL_JOINT_NAMES
+from rig.skeleton import CONTACT_NAMES, JOINT, SMPL_JOINT_NAMES, mirrored_names
 
 from ..camera import Camera
 from ..errors import InputError, MissingTool
-from ..poses import LandmarkSequence, PoseSequence
+from ..poses import BLAZEPOSE_NAMES, LandmarkSequence, PoseSequence
 from .geometric import UNSEEN_IN_PICTURE
 from .landmark_features import Features, attention_mask, extract_features
 from .landmark_scores import joint_scores, landmark_scores, twist_scores
@@ -27,6 +27,29 @@ _OUTPUTS = (
 )  # fmt: skip
 
 
+_LANDMARK_SIGNS = np.array([-1, 1, 1, -1, 1, 1, 1], np.float32)
+_FRAME_SIGNS = np.array([-1, 1, 1, -1, 1, 1], np.float32)
+_OTHER_JOINTS = mirrored_names(SMPL_JOINT_NAMES)
+_SIDE_FIRST = {"mouth_left": "left_mouth", "mouth_right": "right_mouth"}
+_OTHER_LANDMARKS = mirrored_names([_SIDE_FIRST.get(name, name) for name in BLAZEPOSE_NAMES])
+_MIRROR_ROWS = {
+    "joints": _OTHER_JOINTS,
+    "plane": _OTHER_JOINTS,
+    "log_sigma": _OTHER_JOINTS,
+    "twist": mirrored_names(SMPL_JOINT_NAMES[1:]),
+    "leaves": mirrored_names([SMPL_JOINT_NAMES[joint] for joint in LEAF_JOINTS]),
+    "contacts": mirrored_names(CONTACT_NAMES),
+}
+_MIRROR_SIGNS = {
+    "joints": np.array([-1, 1, 1], np.float32),
+    "plane": np.array([-1, 1], np.float32),
+    "twist": np.array([1, -1], np.float32),
+    "leaves": np.array([1, -1, -1, -1, 1, 1], np.float32),
+    "gravity": np.array([-1, 1, 1], np.float32),
+    "velocity": np.array([-1, 1, 1], np.float32),
+}
+
+
 @dataclass(frozen=True)
 class WindowConfig:
     """How a clip is cut for the network.
@@ -34,6 +57,7 @@ class WindowConfig:
     frames     of a window;  overlap  frames that neighbouring windows share, in which they are blended
     batch      windows that go through the network at once; bounds the memory
     causal     no frame is decided by later ones
+    mirrored   the network also sees everyone in a mirror, and both answers count half: truer, twice the work
     min_score  joints below it are missing
     threads    of the runtime; 0 lets it choose
     """
@@ -42,6 +66,7 @@ class WindowConfig:
     overlap: int = 12
     batch: int = 8
     causal: bool = False
+    mirrored: bool = True
     min_score: float = 0.02
     threads: int = 2
 
@@ -137,12 +162,21 @@ class LandmarkTransformerLifter:
                 "mask": attention_mask(seen[rows], self.config.causal),
                 "spread": features.view.spread[rows].astype(np.float32),
             }
-            for name, value in zip(_OUTPUTS, self._session.run(_OUTPUTS, arrays), strict=True):
+            for name, value in self._answer(arrays).items():
                 into = total.setdefault(name, np.zeros((count, *value.shape[2:])))
                 np.add.at(into, rows, value * share.reshape(*share.shape, *([1] * (value.ndim - 2))))
             np.add.at(weight, rows, share)
         weight = np.maximum(weight, 1e-12)
         return {name: value / weight.reshape(-1, *([1] * (value.ndim - 1))) for name, value in total.items()}
+
+    def _answer(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The network's outputs by name for its inputs."""
+        outputs = dict(zip(_OUTPUTS, self._session.run(_OUTPUTS, arrays), strict=True))
+        if self.config.mirrored:
+            seen = arrays | {name: mirror_features(name, arrays[name]) for name in ("landmarks", "frame")}
+            for name, value in zip(_OUTPUTS, self._session.run(_OUTPUTS, seen), strict=True):
+                outputs[name] = 0.5 * (outputs[name] + mirror_output(name, value))
+        return outputs
 
     def _parts(self, count: int, seen: np.ndarray) -> Iterator[np.ndarray]:
         """Batches (N, W, 2) of windows: rows of the clip, and how much the window counts in each."""
@@ -163,6 +197,20 @@ class LandmarkTransformerLifter:
         if self.config.causal:  # only frames with enough of a past count, but for those at the beginning
             return np.where((place >= overlap) | (start == 0), 1.0, 1e-9)
         return np.minimum(place, size - 1 - place) + 0.5
+
+
+def mirror_features(name: str, values: np.ndarray) -> np.ndarray:
+    """Features "landmarks" (..., 33, 7) or "frame" (..., 6) of the same person in a mirror."""
+    if name == "landmarks":
+        return values[..., _OTHER_LANDMARKS, :] * _LANDMARK_SIGNS
+    return values * _FRAME_SIGNS
+
+
+def mirror_output(name: str, values: np.ndarray) -> np.ndarray:
+    """An output of the network for a person in a mirror, as it is without: sides exchanged, x turned round."""
+    if name in _MIRROR_ROWS:
+        values = np.take(values, _MIRROR_ROWS[name], axis=2)
+    return values * _MIRROR_SIGNS[name] if name in _MIRROR_SIGNS else values
 
 
 def _in_camera(outputs: dict[str, np.ndarray], features: Features, seen: np.ndarray) -> LiftedFrames:

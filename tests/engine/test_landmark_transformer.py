@@ -11,8 +11,9 @@ from engine.camera import Camera
 from engine.errors import InputError
 from engine.lifting.landmark_features import attention_mask, extract_features, turn_to_axis
 from engine.lifting.landmark_transformer import LandmarkTransformerLifter, WindowConfig
-from engine.poses import LandmarkSequence
+from engine.poses import BLAZEPOSE_NAMES, LandmarkSequence
 from rig.rotations import rotvec_to_rotmat
+from rig.skeleton import SMPL_JOINT_NAMES, mirrored_names
 from tests.engine.landmark_batches import exact, seeded_batch
 
 torch = pytest.importorskip("torch")
@@ -219,10 +220,9 @@ def test_a_few_windows_are_learned_by_heart() -> None:
 
 def test_the_lifter_gives_what_torch_gives(exported: Path) -> None:
     sequence, camera = _sequence(12)
-    lifted = LandmarkTransformerLifter(exported, WindowConfig(frames=12, overlap=4)).estimate(sequence, camera)
-    examples = make_examples(
-        seeded_batch(1, 12), lambda b, r: (exact(b, r)[0], np.ones((1, 12, 33))), np.random.default_rng(0)
-    )
+    config = WindowConfig(frames=12, overlap=4, mirrored=False)
+    lifted = LandmarkTransformerLifter(exported, config).estimate(sequence, camera)
+    examples = make_examples(seeded_batch(1, 12), exact, np.random.default_rng(0))
     arrays = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in flat_arrays(examples).items()}
     output = _run(_network(), arrays)
     expected = examples.features.view.to_camera(output.fine.joints.numpy())[0]
@@ -273,6 +273,31 @@ def test_a_causal_lifter_does_not_know_the_future(exported: Path) -> None:
     before, after = lifter.lift(sequence, camera), lifter.lift(changed, camera)
     np.testing.assert_allclose(before.joints[:40], after.joints[:40], atol=1e-5)
     assert np.abs(before.joints[40:] - after.joints[40:]).max() > 1e-3
+
+
+def test_a_person_in_a_mirror_is_lifted_as_the_mirrored_person(exported: Path) -> None:
+    sequence, camera = _sequence(12)
+    names = [{"mouth_left": "left_mouth", "mouth_right": "right_mouth"}.get(name, name) for name in BLAZEPOSE_NAMES]
+    other, joints = list(mirrored_names(names)), list(mirrored_names(SMPL_JOINT_NAMES))
+    world = np.random.default_rng(0).normal(0, 0.3, (12, 33, 3))
+    flip = np.array([-1.0, 1.0, 1.0])
+    results = []
+    for points, own in (
+        (sequence.landmarks_2d, world),
+        (sequence.landmarks_2d[:, other] * [-1, 1] + [1280, 0], world[:, other] * flip),
+    ):
+        seen = LandmarkSequence(
+            3, sequence.frame_indices, sequence.times_s, points, own, sequence.scores, sequence.boxes_xyxy
+        )
+        results.append(LandmarkTransformerLifter(exported).estimate(seen, camera))
+    one, two = results
+    np.testing.assert_allclose(one.joints, two.joints[:, joints] * flip, atol=1e-5)
+    np.testing.assert_allclose(one.bearings, two.bearings[:, joints] * [-1, 1], atol=1e-5)
+    np.testing.assert_allclose(one.twist, two.twist[:, [joint - 1 for joint in joints[1:]]] * [1, -1], atol=1e-5)
+    mirror = np.diag(flip)
+    np.testing.assert_allclose(one.leaves, mirror @ two.leaves[:, [0, 2, 1, 4, 3]] @ mirror, atol=1e-5)
+    np.testing.assert_allclose(one.gravity, two.gravity * flip, atol=1e-5)
+    np.testing.assert_allclose(one.contacts, two.contacts[:, [2, 3, 0, 1]], atol=1e-5)
 
 
 def test_a_missing_network_is_named(tmp_path: Path) -> None:

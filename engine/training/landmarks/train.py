@@ -245,9 +245,10 @@ def _train_step(
     for optimiser in optimisers:
         optimiser.zero_grad()
     torch.stack(list(terms.values())).sum().backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    for optimiser in optimisers:
-        optimiser.step()
+    norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    if torch.isfinite(norm):  # one window in millions has a gradient without bound, and would spoil every weight
+        for optimiser in optimisers:
+            optimiser.step()
     return {name: float(value.detach()) for name, value in terms.items()}
 
 
