@@ -27,6 +27,8 @@ class FootLockMode(Enum):
     ALWAYS = "always"
     """Whenever a foot is near the floor and not clearly moving, however far that moves it."""
     OFF = "off"
+    GROUNDING = "grounding"
+    """During detected contacts feet are brought to the floor's height, but may slide on it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class FootLockConfig:
     """How feet are pinned.
 
     mode               see FootLockMode
+    given              the contacts were given, not detected: each of them holds, however far the foot has to move
     ease_s, ease_s_m   time over which a correction fades in before and out after a contact, s, and how much longer for
                        each metre of it, s/m
     max_correction_m   AUTO leaves a contact alone whose foot would have to move farther than this, m
@@ -51,6 +54,7 @@ class FootLockConfig:
     """
 
     mode: FootLockMode = FootLockMode.AUTO
+    given: bool = False
     ease_s: float = 0.12
     ease_s_m: float = 1.0
     max_correction_m: float = 0.20
@@ -85,7 +89,7 @@ def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT, camera: Camera 
     """
     if config.mode is FootLockMode.OFF:
         return motion
-    if config.mode is FootLockMode.ALWAYS:
+    if config.mode is FootLockMode.ALWAYS and not config.given:
         motion = replace(motion, contacts=detect_contacts(motion, _ALWAYS_CONTACTS).contacts)
     pins = _pins(motion, config, camera)
     if not pins.weights.any():
@@ -139,14 +143,18 @@ class _Pins:
 
 def _pins(motion: Motion, config: FootLockConfig, camera: Camera | None) -> _Pins:
     points = foot_points(motion)
-    floored = _floor_places(points, sole_heights_m(motion), config, camera)
+    grounding = config.mode is FootLockMode.GROUNDING
+    floored = _floor_places(points, sole_heights_m(motion), config, None if grounding else camera)
     places, weights = points.copy(), np.zeros(points.shape[:2])
     for column in range(points.shape[1]):
         taken = np.zeros(len(motion))
         for start, stop in intervals(motion.contacts[:, column] >= 0.5):
-            place = _place(motion.times_s[start:stop], floored[start:stop, column], config)
+            place = floored[start:stop, column]
+            if not grounding:
+                place = _place(motion.times_s[start:stop], place, config)
             away = _unlikeliness_m(points[start:stop, column], place, config, camera)
-            if config.mode is FootLockMode.AUTO and np.median(away) > config.max_correction_m:
+            sure = config.given or config.mode is FootLockMode.ALWAYS
+            if not sure and np.median(away) > config.max_correction_m:
                 continue
             way_m = np.linalg.norm(place - points[start:stop, column], axis=1)[[0, -1]]
             weight = _eased(motion.times_s, start, stop, config.ease_s + config.ease_s_m * way_m)

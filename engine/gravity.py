@@ -43,7 +43,7 @@ class GravityConfig:
     body_sigma_deg: float = 6.0
     straight_deg: float = 20.0
     iterations: int = 20
-    max_frames: int = 1500
+    max_frames: int = 600
 
 
 @dataclass(frozen=True)

@@ -29,17 +29,23 @@ class OutlierConfig:
     spread_factor: float = 4.0
     confidence_factor: float = 0.1
 
+    def stricter(self, factor: float) -> OutlierConfig:
+        """The same with limits that are so many times smaller, `factor` > 0."""
+        return replace(self, limit_deg=self.limit_deg / factor, root_limit_m=self.root_limit_m / factor)
+
 
 _DEFAULT = OutlierConfig()
 _CHUNK_FRAMES = 512
 
 
-def reject_outliers(motion: Motion, config: OutlierConfig = _DEFAULT) -> Motion:
-    """The motion with outlying joint rotations and root positions interpolated from their neighbours.
+def reject_outliers(motion: Motion, config: OutlierConfig | None = _DEFAULT) -> Motion:
+    """The motion with outlying joint rotations and root positions interpolated from their neighbours; None: as it is.
 
     Rotations are compared in the tangent space at each frame (median of the window's rotation vectors relative to
     it). Replaced joints get a lower confidence; a replaced root position lowers the pelvis' confidence.
     """
+    if config is None:
+        return motion
     half = int(np.clip(round(config.window_s * float(motion.fps)), 2, 12))
     if len(motion) < 2 * half + 1:
         return motion

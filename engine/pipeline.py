@@ -1,7 +1,7 @@
 """The main path: from a video to finished motion and files.
 
     video -> detections -> tracks -> landmarks (-> image network) -> joints and twists -> inverse kinematics -> Motion
-      -> root -> outliers, gaps, smoothing -> floor -> contacts, foot lock -> resampling -> files
+      -> root -> outliers, gaps, smoothing -> floor, corrections -> contacts, foot lock -> resampling -> files
 
 Everything after the networks is `Motion -> Motion`, cheap, and runs again from what they said, which is cached.
 """
@@ -26,15 +26,17 @@ from .body.model import BodyModel
 from .body.source import load_body
 from .camera import Camera
 from .contacts import detect_contacts
+from .corrections import correct_world, parse_corrections
 from .detection.detections import FrameDetections
 from .errors import InputError
 from .estimate import SeenPeople, estimate_people, open_clip, output_rate, read_people
 from .floor import settle_on_floor
-from .foot_lock import FootLockConfig, FootLockMode, lock_feet, mean_slide_m
-from .gaps import GapConfig, GapPolicy, fill_gaps
+from .foot_lock import lock_feet, mean_slide_m
+from .gaps import fill_gaps
+from .given_contacts import GivenContacts, PersonContacts, find_contacts
 from .ik.solve import IKMode, solve_motion
 from .image_poses.evidence import PersonEvidence
-from .image_poses.network_poses import DecodeConfig, Placement, pose_by_network
+from .image_poses.network_poses import DecodeConfig, pose_by_network
 from .job import Job, find_job
 from .job_log import logged
 from .lifting import GeometricLifter
@@ -45,8 +47,12 @@ from .progress import Reporter
 from .root import fit_root
 from .settings import NETWORK_SETTINGS, Settings
 from .side_swaps import undo_side_swaps
-from .smoothing import SmoothingPreset, smooth
+from .smoothing import smooth
+from .stage_choices import PoseConfig, foot_lock_config, gap_config, outlier_config, pose_config, smoothing_config
+from .stage_memory import Stages, compute_anew
 from .still_feet import mark_still_feet
+
+_NO_CONTACTS = GivenContacts()
 
 
 def capture(
@@ -90,7 +96,8 @@ def _finish(job: Job, outputs: Sequence[Path], body: BodyModel, reporter: Report
     settings = job.settings
     people = read_people(job)
     camera = Camera.from_fov(job.clip.image_size, settings.fov)
-    records = reconstruct(people, camera, body, settings, reporter)
+    given = find_contacts(settings.contacts, job.folder)
+    records = reconstruct(people, camera, body, settings, reporter, given)
     records = [replace(record, provenance=_provenance(job, people, body, record)) for record in records]
     meshes = [body.mesh(record.motion.betas) for record in records]
     job.save()
@@ -105,69 +112,110 @@ def _finish(job: Job, outputs: Sequence[Path], body: BodyModel, reporter: Report
 
 
 def reconstruct(
-    people: SeenPeople, camera: Camera, body: BodyModel, settings: Settings, reporter: Reporter
+    people: SeenPeople,
+    camera: Camera,
+    body: BodyModel,
+    settings: Settings,
+    reporter: Reporter,
+    given: GivenContacts = _NO_CONTACTS,
+    stages: Stages = compute_anew,
 ) -> list[MotionRecord]:
     """From seen landmarks to finished motion of everybody, in one world with one floor.
 
+    given are contacts in place of detected ones; stages runs the stages, and may remember what they made.
     Of several people those who are never seen well enough to be placed are left out with a warning. Raises InputError
     when that leaves nobody.
     """
-    stages = 4 * len(people.landmarks)
+    total = 4 * len(people.landmarks)
     motions: list[Motion] = []
     person_ids: list[int] = []
     for number, landmarks in enumerate(people.landmarks):
-        poses, motion = pose_person(landmarks, camera, body, settings, people.evidence.get(landmarks.person_id))
-        reporter.progress("solve", 4 * number + 1, stages)
+        who = landmarks.person_id
+        poses, motion = pose_person(landmarks, camera, body, pose_config(settings), people.evidence.get(who), stages)
+        reporter.progress("solve", 4 * number + 1, total)
         try:
-            motion = fit_root(motion, poses, camera)
+            motion = stages(("root", who), fit_root, motion, poses, camera)
         except InputError as error:
             if number == len(people.landmarks) - 1 and not motions:
                 raise
-            reporter.warning(f"person {landmarks.person_id} is left out: {error}")
-            reporter.progress("solve", 4 * number + 4, stages)
+            reporter.warning(f"person {who} is left out: {error}")
+            reporter.progress("solve", 4 * number + 4, total)
             continue
-        reporter.progress("solve", 4 * number + 2, stages)
-        motion = fill_gaps(reject_outliers(motion), GapConfig(settings.fill, GapPolicy(settings.gaps)))
-        reporter.progress("solve", 4 * number + 3, stages)
-        motions.append(smooth(motion, SmoothingPreset(settings.smoothing).config))
-        person_ids.append(landmarks.person_id)
-        reporter.progress("solve", 4 * number + 4, stages)
-    motions, camera = settle_on_floor(motions, camera)
+        reporter.progress("solve", 4 * number + 2, total)
+        motion = stages(("outliers", who), reject_outliers, motion, outlier_config(settings))
+        motion = stages(("gaps", who), fill_gaps, motion, gap_config(settings))
+        reporter.progress("solve", 4 * number + 3, total)
+        motions.append(stages(("smoothing", who), smooth, motion, smoothing_config(settings)))
+        person_ids.append(who)
+        reporter.progress("solve", 4 * number + 4, total)
+    motions, camera = stages("floor", settle_on_floor, motions, camera)
+    corrections = parse_corrections(settings.floor_at, settings.level_at)
+    motions, camera = stages("corrections", correct_world, motions, camera, tuple(person_ids), corrections)
     fps = output_rate(settings, people.clip)
     records = []
-    seen = {landmarks.person_id: undo_side_swaps(landmarks) for landmarks in people.landmarks}
-    for person_id, motion in zip(person_ids, motions, strict=True):
-        motion = mark_still_feet(motion, seen[person_id], camera)
-        motion = lock_feet(detect_contacts(motion), FootLockConfig(mode=FootLockMode(settings.foot_lock)), camera)
-        motion = resample(motion, fps, end_s=people.end_s)
-        records.append(_record(motion, camera, person_id))
+    seen = {landmarks.person_id: landmarks for landmarks in people.landmarks}
+    for who, motion in zip(person_ids, motions, strict=True):
+        contacts = given.of(who)
+        if contacts is None:
+            motion = stages(("contacts", who), find_standing_feet, motion, seen[who], camera)
+        else:
+            motion = stages(("contacts", who), PersonContacts.apply, contacts, motion)
+        lock = foot_lock_config(settings, given=contacts is not None)
+        motion = stages(("feet", who), lock_feet, motion, lock, camera)
+        motion = stages(("rate", who), resample, motion, fps, None, people.end_s)
+        records.append(_record(motion, camera, who))
     return records
+
+
+def find_standing_feet(motion: Motion, landmarks: LandmarkSequence, camera: Camera) -> Motion:
+    """The motion with the contacts that picture and movement show."""
+    return detect_contacts(mark_still_feet(motion, undo_side_swaps(landmarks), camera))
 
 
 def pose_person(
     landmarks: LandmarkSequence,
     camera: Camera,
     body: BodyModel,
-    settings: Settings,
+    config: PoseConfig,
     evidence: PersonEvidence | None = None,
+    stages: Stages = compute_anew,
 ) -> tuple[PoseSequence, Motion]:
     """Lift one person's landmarks, or take a network's evidence; fit one body to the clip, solve its rotations."""
-    landmarks = undo_side_swaps(landmarks)
+    who = landmarks.person_id
+    landmarks = stages(("sides", who), undo_side_swaps, landmarks)
     if evidence is None:
-        poses, betas = pose_by_lifting(landmarks, camera, body, settings.height or None)
+        first = stages(("mean body", who), _lift_mean_body, landmarks, camera, body)
+        poses, betas = stages(("poses", who), pose_by_lifting, landmarks, camera, body, config.height_m, first)
     else:
-        config = DecodeConfig(placement=Placement.NETWORK if settings.own_camera else Placement.BONES)
-        poses, betas = pose_by_network(evidence, landmarks, camera, body, settings.height or None, config)
-    return poses, solve_motion(poses, body.skeleton(betas), betas, IKMode(settings.ik))
+        decode = DecodeConfig(placement=config.placement)
+        poses, betas = stages(
+            ("poses", who), pose_by_network, evidence, landmarks, camera, body, config.height_m, decode
+        )
+    return poses, stages(("ik", who), _solve, poses, betas, body, config.ik)
 
 
 def pose_by_lifting(
-    landmarks: LandmarkSequence, camera: Camera, body: BodyModel, height_m: float | None
+    landmarks: LandmarkSequence,
+    camera: Camera,
+    body: BodyModel,
+    height_m: float | None,
+    first: PoseSequence | None = None,
 ) -> tuple[PoseSequence, np.ndarray]:
-    """Poses lifted from landmarks, and the shape (B,) of the body that they were fitted with."""
-    mean_body = GeometricLifter(body.skeleton(np.zeros(body.shape_count)))
-    betas = fit_betas(mean_body.lift(landmarks, camera), body, height_m)
+    """Poses lifted from landmarks, and the shape (B,) of the body that they were fitted with.
+
+    first   the same with the mean body, from which the shape is fitted, where they were lifted before
+    """
+    first = first or _lift_mean_body(landmarks, camera, body)
+    betas = fit_betas(first, body, height_m)
     return GeometricLifter(body.skeleton(betas)).lift(landmarks, camera), betas
+
+
+def _lift_mean_body(landmarks: LandmarkSequence, camera: Camera, body: BodyModel) -> PoseSequence:
+    return GeometricLifter(body.skeleton(np.zeros(body.shape_count))).lift(landmarks, camera)
+
+
+def _solve(poses: PoseSequence, betas: np.ndarray, body: BodyModel, mode: IKMode) -> Motion:
+    return solve_motion(poses, body.skeleton(betas), betas, mode)
 
 
 def _live_poses(job: Job, body: BodyModel, reporter: Reporter) -> Callable[[FrameDetections], None]:

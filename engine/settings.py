@@ -15,6 +15,9 @@ def _setting(default: Any, group: str, text: str, *, choices: tuple[str, ...] = 
     return field(default=default, metadata={"group": group, "help": text, "choices": choices, "metavar": metavar})
 
 
+REGIONS = ("root", "torso", "head", "arms", "legs")
+"""Parts of the body with a factor on their smoothing of their own, `smooth_` before its name."""
+
 LANDMARKS = "landmarks"
 """The model that needs no network but the detector's own."""
 
@@ -92,7 +95,15 @@ class Settings:
         "inverse kinematics: adaptive aims each bone from where its parent ended, naive copies bone directions",
         choices=("adaptive", "naive"),
     )
+    outliers: float = _setting(
+        1.0, "motion", "how strictly single wild poses are replaced; 0 keeps them, 2 is twice as strict", metavar="K"
+    )
     smoothing: str = _setting("default", "motion", "smoothing preset", choices=("off", "light", "default", "heavy"))
+    smooth_root: float = _setting(1.0, "motion", "factor on the smoothing of the path; 0 leaves it", metavar="K")
+    smooth_torso: float = _setting(1.0, "motion", "factor on the smoothing of hips and spine", metavar="K")
+    smooth_head: float = _setting(1.0, "motion", "factor on the smoothing of neck and head", metavar="K")
+    smooth_arms: float = _setting(1.0, "motion", "factor on the smoothing of arms and hands", metavar="K")
+    smooth_legs: float = _setting(1.0, "motion", "factor on the smoothing of legs and feet", metavar="K")
     gaps: str = _setting(
         "hold",
         "motion",
@@ -100,7 +111,29 @@ class Settings:
         choices=("hold", "fill", "leave"),
     )
     fill: float = _setting(1.0, "motion", "longest gap that is bridged by interpolation, seconds", metavar="S")
-    foot_lock: str = _setting("auto", "motion", "pin feet to the floor", choices=("auto", "always", "off"))
+    floor_at: str = _setting(
+        "",
+        "motion",
+        "feet that stand on the floor, which is shifted for one and tilted for more: left@3.2 (seconds of the motion), "
+        'or several such as "left@3.2 right@7.5"; left@3.2#2 is person 2',
+        metavar="FEET",
+    )
+    level_at: str = _setting(
+        "", "motion", "when the person stands upright, which says where up is: 4.0, or 4.0#2 for person 2", metavar="S"
+    )
+    foot_lock: str = _setting(
+        "auto",
+        "motion",
+        "pin feet to the floor: auto where they stand, always near the floor, off never; grounding brings them to the "
+        "floor's height but lets them slide",
+        choices=("auto", "always", "off", "grounding"),
+    )
+    contacts: str = _setting(
+        "",
+        "motion",
+        "JSON file that says when heels and toes stand, in place of finding out; sought in the job folder first",
+        metavar="FILE",
+    )
     fps: str = _setting(
         "video", "output", 'output rate: "video" keeps the video\'s own, else 30, 29.97, 30000/1001, ...', metavar="FPS"
     )
@@ -127,6 +160,7 @@ class Settings:
         for name, low, high in (
             ("start", 0.0, 1e6), ("end", 0.0, 1e6), ("slow_motion", 0.05, 100.0), ("max_people", 1, 20),
             ("threads", 0, 256), ("batch_size", 1, 4096), ("fov", 5.0, 150.0), ("fill", 0.0, 1e6),
+            ("outliers", 0.0, 10.0), *((f"smooth_{region}", 0.0, 10.0) for region in REGIONS),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise InputError(f"setting {name} is {getattr(self, name)}, expected {low} to {high}")

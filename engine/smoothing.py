@@ -22,14 +22,15 @@ class Region(Enum):
     HEAD = "head"
     ARMS = "arms"
     LEGS = "legs"
-    HANDS_FEET = "hands_feet"
+    HANDS = "hands"
+    FEET = "feet"
 
 
 _REGION_OF_PART = {
     "pelvis": Region.TORSO, "spine1": Region.TORSO, "spine2": Region.TORSO, "spine3": Region.TORSO,
     "neck": Region.HEAD, "head": Region.HEAD, "collar": Region.ARMS, "shoulder": Region.ARMS,
-    "elbow": Region.ARMS, "wrist": Region.HANDS_FEET, "hand": Region.HANDS_FEET, "hip": Region.LEGS,
-    "knee": Region.LEGS, "ankle": Region.HANDS_FEET, "foot": Region.HANDS_FEET,
+    "elbow": Region.ARMS, "wrist": Region.HANDS, "hand": Region.HANDS, "hip": Region.LEGS,
+    "knee": Region.LEGS, "ankle": Region.FEET, "foot": Region.FEET,
 }  # fmt: skip
 
 
@@ -47,7 +48,8 @@ class RegionStrengths:
     head: float = 1.1
     arms: float = 1.0
     legs: float = 1.0
-    hands_feet: float = 1.3
+    hands: float = 1.3
+    feet: float = 1.3
 
     def of(self, region: Region) -> float:
         """The factor of one region."""
@@ -57,8 +59,21 @@ class RegionStrengths:
             Region.HEAD: self.head,
             Region.ARMS: self.arms,
             Region.LEGS: self.legs,
-            Region.HANDS_FEET: self.hands_feet,
+            Region.HANDS: self.hands,
+            Region.FEET: self.feet,
         }[region]
+
+    def times(self, *, root: float, torso: float, head: float, arms: float, legs: float) -> RegionStrengths:
+        """These strengths multiplied; hands go with the arms, feet with the legs."""
+        return RegionStrengths(
+            root=self.root * root,
+            torso=self.torso * torso,
+            head=self.head * head,
+            arms=self.arms * arms,
+            legs=self.legs * legs,
+            hands=self.hands * arms,
+            feet=self.feet * legs,
+        )
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,18 @@ from ..body.model import BodyModel
 from ..body.source import load_body
 from ..camera import Camera
 from ..contacts import detect_contacts
+from ..corrections import correct_world, parse_corrections
 from ..floor import settle_height, settle_on_floor
-from ..foot_lock import FootLockConfig, FootLockMode, lock_feet, mean_slide_m
-from ..gaps import GapConfig, GapPolicy, fill_gaps
+from ..foot_lock import lock_feet, mean_slide_m
+from ..gaps import fill_gaps
+from ..given_contacts import find_contacts
 from ..models.registry import file_hash
 from ..outliers import reject_outliers
 from ..outputs import check_outputs, write_outputs
 from ..progress import Reporter
 from ..settings import Settings
-from ..smoothing import SmoothingPreset, smooth
+from ..smoothing import smooth
+from ..stage_choices import foot_lock_config, gap_config, outlier_config, smoothing_config
 from .camera_path import resample_path
 from .importers import Ground, ImportedMotion, ImportRequest, find_importer
 from .source_file import open_source
@@ -57,7 +60,7 @@ def import_file(
     cameras = [person.camera for person in people]
     paths = [person.camera_path for person in people]
     if not raw:
-        motions, moved = _clean(motions, cameras, people[0].ground, settings)
+        motions, moved = _clean(motions, cameras, [person.person_id for person in people], people[0].ground, settings)
         to_old = rigid_inverse(cameras[0].world_to_camera) @ moved[0].world_to_camera
         paths = [None if path is None else path @ to_old for path in paths]
         cameras = moved
@@ -77,20 +80,26 @@ def import_file(
 
 
 def _clean(
-    motions: list[Motion], cameras: list[Camera], ground: Ground, settings: Settings
+    motions: list[Motion], cameras: list[Camera], person_ids: list[int], ground: Ground, settings: Settings
 ) -> tuple[list[Motion], list[Camera]]:
     """What a capture does after its inverse kinematics: outliers, gaps, smoothing, floor, feet."""
     if ground is Ground.FINISHED:
         return motions, cameras
-    gaps = GapConfig(settings.fill, GapPolicy(settings.gaps))
-    preset = SmoothingPreset(settings.smoothing).config
-    motions = [smooth(fill_gaps(reject_outliers(motion), gaps), preset) for motion in motions]
+    outliers, gaps, smoothing = outlier_config(settings), gap_config(settings), smoothing_config(settings)
+    motions = [smooth(fill_gaps(reject_outliers(motion, outliers), gaps), smoothing) for motion in motions]
     settle = settle_on_floor if ground is Ground.UNKNOWN else settle_height
     motions, camera = settle(motions, cameras[0])
-    lock = FootLockConfig(mode=FootLockMode(settings.foot_lock))
+    corrections = parse_corrections(settings.floor_at, settings.level_at)
+    motions, camera = correct_world(motions, camera, person_ids, corrections)
     # The camera of a level world is made up: what it sees need not stay where it is.
     sight = camera if ground is Ground.UNKNOWN else None
-    return [lock_feet(detect_contacts(motion), lock, sight) for motion in motions], [camera] * len(motions)
+    given = find_contacts(settings.contacts, None)
+    locked = []
+    for person_id, motion in zip(person_ids, motions, strict=True):
+        contacts = given.of(person_id)
+        motion = detect_contacts(motion) if contacts is None else contacts.apply(motion)
+        locked.append(lock_feet(motion, foot_lock_config(settings, given=contacts is not None), sight))
+    return locked, [camera] * len(motions)
 
 
 def _record(

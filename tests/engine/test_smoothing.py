@@ -136,7 +136,7 @@ def test_regions_have_strengths_of_their_own():
     assert change[:, elbow].max() < 1e-5
     assert change[:, knee].max() > 1.0
     np.testing.assert_array_equal(result.transl, motion.transl)
-    assert {joint_region(name).value for name in SMPL_JOINT_NAMES} == {"torso", "head", "arms", "legs", "hands_feet"}
+    assert {joint_region(name).value for name in SMPL_JOINT_NAMES} == {"torso", "head", "arms", "legs", "hands", "feet"}
 
 
 def test_chunks_do_not_show():

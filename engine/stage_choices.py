@@ -1,0 +1,50 @@
+"""What the settings, which are plain values, ask of each stage behind the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .foot_lock import FootLockConfig, FootLockMode
+from .gaps import GapConfig, GapPolicy
+from .ik.solve import IKMode
+from .image_poses.network_poses import Placement
+from .outliers import OutlierConfig
+from .settings import REGIONS, Settings
+from .smoothing import SmoothingConfig, SmoothingPreset
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """How poses become rotations: the person's height, m, or None, who places the person, inverse kinematics."""
+
+    height_m: float | None = None
+    placement: Placement = Placement.BONES
+    ik: IKMode = IKMode.ADAPTIVE
+
+
+def pose_config(settings: Settings) -> PoseConfig:
+    """How the settings ask for poses."""
+    placement = Placement.NETWORK if settings.own_camera else Placement.BONES
+    return PoseConfig(settings.height or None, placement, IKMode(settings.ik))
+
+
+def outlier_config(settings: Settings) -> OutlierConfig | None:
+    """How the settings ask for outliers to be rejected; None is not at all."""
+    return OutlierConfig().stricter(settings.outliers) if settings.outliers > 0 else None
+
+
+def gap_config(settings: Settings) -> GapConfig:
+    """How the settings ask for gaps to be filled."""
+    return GapConfig(settings.fill, GapPolicy(settings.gaps))
+
+
+def smoothing_config(settings: Settings) -> SmoothingConfig:
+    """How the settings ask for smoothing, in each region."""
+    preset = SmoothingPreset(settings.smoothing).config
+    factors = {region: getattr(settings, f"smooth_{region}") for region in REGIONS}
+    return replace(preset, strengths=preset.strengths.times(**factors))
+
+
+def foot_lock_config(settings: Settings, *, given: bool = False) -> FootLockConfig:
+    """How the settings ask for feet to be pinned; `given` where the contacts are."""
+    return FootLockConfig(mode=FootLockMode(settings.foot_lock), given=given)
