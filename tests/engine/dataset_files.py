@@ -55,8 +55,10 @@ def make_people(seed: int, count: int, body_seed: int = 1) -> People:
     rotvecs, betas = recipe.poses(seed, count)
     rotvecs = 0.6 * rotvecs
     upright = rotvec_to_rotmat(np.array([np.pi, 0.0, 0.0]))
-    yaw = rotvec_to_rotmat(np.stack([np.zeros(count), rng.uniform(-0.8, 0.8, count), np.zeros(count)], 1))
-    rotvecs[:, 0] = rotmat_to_rotvec(upright @ yaw)
+    # Leaning a little: an exact half turn, as that of an upright person, is where label quaternions are not defined.
+    lean = rng.uniform(0.1, 0.35, (count, 2)) * rng.choice([-1.0, 1.0], (count, 2))
+    turned = rotvec_to_rotmat(np.stack([lean[:, 0], rng.uniform(-0.8, 0.8, count), lean[:, 1]], axis=1))
+    rotvecs[:, 0] = rotmat_to_rotvec(upright @ turned)
     posed = forward(body, betas, rotvecs)
     rest_vertices, rest = rest_vertices_and_joints(body, betas)
     rest29 = np.concatenate([rest, rest_vertices[:, list(SURFACE_VERTICES)]], axis=1)
