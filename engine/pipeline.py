@@ -81,34 +81,53 @@ def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: 
     Raises InputError where the settings ask for other detections than the job holds.
     """
     check_outputs(outputs)
+    check_refinement(job, settings)
+    job = replace(job, settings=settings, finished=False)
+    with logged(job.log_path, "refinement", settings, reporter) as log:
+        return _finish(job, outputs, load_body(settings), log)
+
+
+def check_refinement(job: Job, settings: Settings) -> None:
+    """Raise InputError where the settings ask for other detections than the job holds."""
     for name in NETWORK_SETTINGS:
         asked, held = getattr(settings, name), getattr(job.settings, name)
         if asked != held:
             raise InputError(
                 f"setting {name} is {asked!r} but job {job.folder} was detected with {held!r}; `mocap run` detects anew"
             )
-    job = replace(job, settings=settings, finished=False)
-    with logged(job.log_path, "refinement", settings, reporter) as log:
-        return _finish(job, outputs, load_body(settings), log)
 
 
 def _finish(job: Job, outputs: Sequence[Path], body: BodyModel, reporter: Reporter) -> tuple[Job, list[int]]:
-    settings = job.settings
-    people = read_people(job)
-    camera = Camera.from_fov(job.clip.image_size, settings.fov)
-    given = find_contacts(settings.contacts, job.folder)
-    records = reconstruct(people, camera, body, settings, reporter, given)
-    records = [replace(record, provenance=_provenance(job, people, body, record)) for record in records]
-    meshes = [body.mesh(record.motion.betas) for record in records]
+    records, meshes = refine_people(job, body, reporter)
     job.save()
-    _keep(job, records, meshes)
+    keep_motions(job, records, meshes)
     reporter.progress("export", 0, len(outputs))
-    written = write_outputs(outputs, records, meshes, settings)
+    written = write_outputs(outputs, records, meshes, job.settings)
     reporter.progress("export", len(outputs), len(outputs))
     absolute = tuple(str(path.absolute()) for path in outputs)
     job = replace(job, outputs=absolute, files=tuple(str(path.absolute()) for path in written), finished=True)
     job.save()
     return job, [record.person_id for record in records]
+
+
+def refine_people(
+    job: Job, body: BodyModel, reporter: Reporter, stages: Stages = compute_anew
+) -> tuple[list[MotionRecord], list[BodyMesh]]:
+    """Everybody's finished motion and body by the job's settings, from what the networks saw; writes nothing."""
+    settings = job.settings
+    people = stages("people", read_people, _as_read(job))
+    camera = stages("camera", Camera.from_fov, job.clip.image_size, settings.fov)
+    given = find_contacts(settings.contacts, job.folder)
+    records = reconstruct(people, camera, body, settings, reporter, given, stages)
+    records = [replace(record, provenance=_provenance(job, people, body, record)) for record in records]
+    return records, [stages(("mesh", r.person_id), body.mesh, r.motion.betas) for r in records]
+
+
+def _as_read(job: Job) -> Job:
+    """The job with only those settings that decide who is read from it, and how."""
+    deciding = (*NETWORK_SETTINGS, "person", "all_people")
+    settings = replace(Settings(), **{name: getattr(job.settings, name) for name in deciding})
+    return replace(job, settings=settings, outputs=(), files=(), finished=True)
 
 
 def reconstruct(
@@ -260,12 +279,14 @@ def _provenance(job: Job, people: SeenPeople, body: BodyModel, record: MotionRec
     }
 
 
-def _keep(job: Job, records: Sequence[MotionRecord], meshes: Sequence[BodyMesh]) -> None:
-    """Replace the job's motions by these."""
+def keep_motions(
+    job: Job, records: Sequence[MotionRecord], meshes: Sequence[BodyMesh], stages: Stages = compute_anew
+) -> None:
+    """Replace the job's motions and bodies by these."""
     kept = set()
     for record, mesh in zip(records, meshes, strict=True):
         save_motion(job.motion_path(record.person_id), record)
-        save_body_mesh(job.body_path(record.person_id), mesh)
+        stages(("body file", record.person_id), save_body_mesh, job.body_path(record.person_id), mesh)
         kept |= {job.motion_path(record.person_id), job.body_path(record.person_id)}
     for path in [*job.folder.glob("motion_*.npz"), *job.folder.glob("body_*.npz")]:
         if path not in kept:

@@ -62,6 +62,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_progress(refine)
     _add_settings(refine, ("video", "detection"))
 
+    worker = command(
+        "worker", "refine one job again and again: settings as a JSON object a line on standard input, answers likewise"
+    )
+    worker.add_argument("job", type=Path, metavar="JOB", help="job folder")
+    _add_progress(worker)
+
     imported = command(
         "import",
         "turn a file of another program into the same outputs: AMASS, GVHMR, WHAM, PHALP and 4D-Humans, HybrIK, BVH, "
@@ -134,7 +140,8 @@ def settings_values(arguments: argparse.Namespace) -> dict[str, Any]:
 def _add_out(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     parser.add_argument(
         "--out", action="append", required=required, type=Path, metavar="FILE",
-        help=f"file to write, repeat for several; the ending decides: {', '.join('.' + f for f in FORMATS)}",
+        help=f"file to write, repeat for several; the ending decides: {', '.join('.' + f for f in FORMATS)}; "
+        ".amass.npz is AMASS' layout",
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +43,17 @@ def _refine(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
         outputs = arguments.out or [Path(path) for path in job.outputs]
         job, people = refine_job(job, outputs, _settings(arguments, job.settings), reporter)
         reporter.result(str(job.folder), list(job.files), people)
+    return 0
+
+
+def _worker(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    from ..refine_worker import serve_refinements
+
+    # Unbuffered: a thread that waits for the next line must not hold a lock when the program ends.
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as lines:
+        serve_refinements(
+            arguments.job, lines, lambda answer: print(json.dumps(answer, ensure_ascii=False), flush=True)
+        )
     return 0
 
 
@@ -169,6 +181,7 @@ def _evaluate_clip(arguments: argparse.Namespace, reporter: CommandReporter) -> 
 COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
     "run": _run,
     "refine": _refine,
+    "worker": _worker,
     "batch": _batch,
     "preview": _preview,
     "info": _info,
