@@ -27,6 +27,7 @@ _OUTPUTS = (
 )  # fmt: skip
 
 
+_MEAN_OF_LAPLACE = 3.0  # mean distance over the scale of the density exp(-r / scale) in space, which the network learns
 _LANDMARK_SIGNS = np.array([-1, 1, 1, -1, 1, 1, 1], np.float32)
 _FRAME_SIGNS = np.array([-1, 1, 1, -1, 1, 1], np.float32)
 _OTHER_JOINTS = mirrored_names(SMPL_JOINT_NAMES)
@@ -228,7 +229,7 @@ def _in_camera(outputs: dict[str, np.ndarray], features: Features, seen: np.ndar
         joints=view.to_camera(outputs["joints"]),
         pelvis=bearings[:, 0] * depth[:, None],
         bearings=bearings[..., :2] / np.maximum(bearings[..., 2:], 1e-3),
-        sigma=np.exp(outputs["log_sigma"]),
+        sigma=_MEAN_OF_LAPLACE * np.exp(outputs["log_sigma"]),
         twist=_unit(outputs["twist"]),
         betas=outputs["betas"],
         leaves=np.swapaxes(view.turn, 1, 2)[:, None] @ rotations_from_columns(outputs["leaves"]),

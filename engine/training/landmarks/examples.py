@@ -43,19 +43,28 @@ class Examples:
 
 
 def make_examples(
-    batch: dict[str, np.ndarray], sight: Sight, rng: np.random.Generator, causal_part: float = 0.0
+    batch: dict[str, np.ndarray],
+    sight: Sight,
+    rng: np.random.Generator,
+    causal_part: float = 0.0,
+    focal_error: float = 0.0,
 ) -> Examples:
     """Examples from a batch of `WindowSampler` or `RenderedPairs`, as `sight` sees it.
 
-    causal_part of the windows keep frames from reading later ones.
+    causal_part of the windows keep frames from reading later ones. focal_error: standard deviation of the log of the
+    error of the assumed focal length, for half of the windows; videos seldom tell it. The depth to answer is then the
+    one that fits the assumed length.
     """
     points_px, scores, world = sight(batch, rng)
     seen = (scores > 0).any(-1)
-    rays = rays_of(points_px.astype(np.float64), batch["intrinsics"].astype(np.float64))
+    intrinsics = batch["intrinsics"].astype(np.float64)
+    wrong = np.exp(focal_error * rng.standard_normal(len(seen)) * (rng.random(len(seen)) < 0.5))
+    intrinsics[:, [0, 1, 0], [0, 1, 1]] *= wrong[:, None]
+    rays = rays_of(points_px.astype(np.float64), intrinsics)
     features = extract_features(rays, scores, world, batch["times_s"], seen)
     causal = rng.random(len(seen)) < causal_part
     mask = np.where(causal[:, None, None], attention_mask(seen, True), attention_mask(seen, False))
-    return Examples(features, view_targets(batch, features), batch["times_s"], seen, mask)
+    return Examples(features, view_targets(batch, features, wrong), batch["times_s"], seen, mask)
 
 
 def rays_of(points_px: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
@@ -67,14 +76,14 @@ def rays_of(points_px: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     return points / focal
 
 
-def view_targets(batch: dict[str, np.ndarray], features: Features) -> Targets:
-    """The truth of a batch in the axes of the views of its features."""
+def view_targets(batch: dict[str, np.ndarray], features: Features, focal_ratio: np.ndarray) -> Targets:
+    """The truth of a batch in the axes of the views of its features; (n,) assumed over true focal length."""
     view = features.view
     joints = batch["joints_camera"].astype(np.float64)
     pelvis = view.to_view(joints[:, :, :1])[:, :, 0]
     targets = {
         "joints": view.to_view(joints - joints[:, :, :1]),
-        "log_extent": np.log(np.maximum(pelvis[..., 2], 0.05) * view.spread),
+        "log_extent": np.log(np.maximum(pelvis[..., 2], 0.05) * focal_ratio[:, None] * view.spread),
         "twist": batch["twist"],
         "betas": batch["betas"],
         "leaves": view.turn[:, :, None] @ batch["leaf_rotmats"],

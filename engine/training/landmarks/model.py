@@ -63,7 +63,7 @@ class Lifted:
 class Output:
     """coarse: joints read off the frame tokens alone; the others as decoded from the templates, of the frames asked.
 
-    log_sigma   (N, T, 24) log of the expected distance of each joint from the truth, m
+    log_sigma   (N, T, 24) log of the scale of each joint's distance r from the truth, m, of density exp(-r / scale)
     twist       (N, T, 23, 2) cos and sin, of any length
     betas       (N, T, 10)
     leaves      (N, T, 5, 6) first two columns of the leaves' rotations in the view's axes, not yet orthonormal

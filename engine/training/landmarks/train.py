@@ -46,6 +46,7 @@ class TrainConfig:
                           half a cosine brings it to zero; until then the run may still be made longer or shorter
     causal_part           part of the windows in which frames cannot read later ones
     rendered_part         part of the windows that come from rendered pairs, where there are such
+    focal_error           see `make_examples`
     average               decay of the average of the weights that is kept beside them
     """
 
@@ -62,6 +63,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     causal_part: float = 0.25
     rendered_part: float = 0.3
+    focal_error: float = 0.15
     average: float = 0.999
     half_precision: bool = True
     save_every: int = 100
@@ -86,10 +88,10 @@ class ExampleSteps(Dataset[dict[str, np.ndarray]]):
         rng = np.random.default_rng((config.seed, step))
         rendered = 0 if self.pairs is None else round(config.rendered_part * config.batch)
         batch = self.sampler.batch(config.batch - rendered, step=step)
-        arrays = flat_arrays(make_examples(batch, self.sight, rng, config.causal_part))
+        arrays = flat_arrays(make_examples(batch, self.sight, rng, config.causal_part, config.focal_error))
         if self.pairs is not None and rendered:
             batch = self.pairs.batch(rendered, config.window, rng)
-            real = flat_arrays(make_examples(batch, detected, rng, config.causal_part))
+            real = flat_arrays(make_examples(batch, detected, rng, config.causal_part, config.focal_error))
             arrays = {name: np.concatenate([value, real[name]]) for name, value in arrays.items()}
         return thinned(arrays, config.kept, config.runs, rng)
 
