@@ -17,6 +17,9 @@ from .settings import Settings
 BLENDER_SUFFIXES = (".fbx", ".glb", ".blend", ".usdc")
 """Formats written by Blender, all people in one file."""
 
+AMASS_ENDING = ".amass.npz"
+"""Names that end like this are written in AMASS' layout, every other .npz is a motion.npz."""
+
 OWN_SUFFIXES = (".npz", ".bvh", ".pk")
 """Formats written without Blender, one file per person."""
 
@@ -59,8 +62,12 @@ def write_outputs(
         if suffix not in OWN_SUFFIXES:
             continue
         for record in records:
-            target = path if len(records) == 1 else path.with_name(f"{path.stem}_{record.person_id}{path.suffix}")
-            if suffix == ".npz":
+            target = path if len(records) == 1 else _name_of_person(path, record.person_id)
+            if path.name.lower().endswith(AMASS_ENDING):
+                from .export.amass import write_amass
+
+                write_amass(target, record)
+            elif suffix == ".npz":
                 save_motion(target, record)
             elif suffix == ".pk":
                 from .importing.hybrik_motion import export_hybrik
@@ -79,3 +86,9 @@ def write_outputs(
         export_with_blender(records, meshes, for_blender, options)
         written += for_blender
     return written
+
+
+def _name_of_person(path: Path, person_id: int) -> Path:
+    """`dance_2.bvh` for `dance.bvh`, `dance_2.amass.npz` for `dance.amass.npz`."""
+    length = len(AMASS_ENDING) if path.name.lower().endswith(AMASS_ENDING) else len(path.suffix)
+    return path.with_name(f"{path.name[:-length]}_{person_id}{path.name[-length:]}")

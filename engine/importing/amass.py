@@ -12,6 +12,7 @@ from rig.timing import parse_rate
 
 from ..body.model import BodyModel
 from ..errors import InputError
+from ..export.amass import BODY_NAME, SHAPE_NAME
 from .importers import Ground, ImportedMotion, ImportRequest, UpAxis
 from .person_track import track_motion
 from .smpl_parameters import (
@@ -29,8 +30,6 @@ from .watching_camera import watching_camera
 
 LICENCE = "as the file's data set says; AMASS: non-commercial research use"
 RATE_NAMES = ("mocap_framerate", "mocap_frame_rate", "fps", "frame_rate", "framerate")
-BODY_NAME, SHAPE_NAME = "swingtwist_body", "swingtwist_betas"
-"""Our own additions to the files we write: which body carried the motion and its shape; other programs skip them."""
 
 
 def import_amass(source: SourceFile, request: ImportRequest, body: BodyModel) -> list[ImportedMotion]:

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from rig.motion import Motion
+from rig.rotations import rotvec_to_rotmat
+
 from ..body.model import BodyModel
+from ..camera import Camera
 from ..errors import InputError
+from .camera_path import path_from_views
 from .importers import Ground, ImportedMotion, ImportRequest, UpAxis
-from .person_track import track_motion
+from .person_track import PersonTrack, track_motion
 from .smpl_parameters import (
     Family,
     body_shape,
@@ -53,10 +58,53 @@ def import_gvhmr(source: SourceFile, request: ImportRequest, body: BodyModel) ->
     betas, notes = body_shape(path, values.get("betas"), family, body, request.settings.height)
     skeleton = body.skeleton(betas)
     up = UpAxis.Y if request.up is UpAxis.FILE else request.up
-    track = world_track(local, transl + pelvis_offset_m(family, skeleton, body), up)
+    offset = pelvis_offset_m(family, skeleton, body)
+    track = world_track(local, transl + offset, up)
     motion = track_motion(track, request.rate(path, RATE), skeleton, betas, str(path))
     if request.fps is None:
         notes += (f"{path.name} is taken to have {RATE} frames a second, as GVHMR makes them; --fps tells otherwise",)
     notes += lying_notes(path, track)
-    camera = watching_camera([motion], request.settings.fov)
-    return [ImportedMotion(motion, camera, 0, "GVHMR result file", LICENCE, notes, Ground.LEVEL)]
+    camera, way = _camera(source, values, track, motion, offset, request)
+    return [ImportedMotion(motion, camera, 0, "GVHMR result file", LICENCE, notes, Ground.LEVEL, camera_path=way)]
+
+
+def _camera(
+    source: SourceFile,
+    values: dict[str, Any],
+    track: PersonTrack,
+    motion: Motion,
+    offset: np.ndarray,
+    request: ImportRequest,
+) -> tuple[Camera, np.ndarray | None]:
+    """The camera that filmed, which may move, from what it saw of the body (`smpl_params_incam`, `K_fullimg`).
+
+    Without these, or with other numbers of frames, or frames missing, a made-up camera that stands still.
+    """
+    path, made_up = source.path, watching_camera([motion], request.settings.fov)
+    everything = source.values
+    seen_orient = everything.get("smpl_params_incam.global_orient", values.get("global_orient_incam"))
+    seen_transl = everything.get("smpl_params_incam.transl", values.get("transl_incam"))
+    lens = everything.get("K_fullimg")
+    if seen_orient is None or seen_transl is None or lens is None:
+        return made_up, None
+    orient = rotvec_to_rotmat(numbers(path, "global_orient in the camera", seen_orient, (-1, 3)))
+    places = numbers(path, "transl in the camera", seen_transl, (-1, 3)) + offset
+    intrinsics = numbers(path, "K_fullimg", lens, (-1, 3, 3))[0]
+    size = _picture_size(source, intrinsics)
+    sound = np.isfinite(orient).all() and np.isfinite(places).all() and track.usable.all()
+    lens_sound = np.isfinite(intrinsics).all() and intrinsics[0, 0] > 0 and intrinsics[1, 1] > 0 and min(size) > 0
+    if not (len(motion) == len(orient) == len(places) and sound and lens_sound):
+        return made_up, None
+    way = path_from_views(track.rotmats[:, 0], track.pelvis, orient, places)
+    return Camera(intrinsics, size, way[0]), way
+
+
+def _picture_size(source: SourceFile, intrinsics: np.ndarray) -> tuple[int, int]:
+    """(width, height) px: as stored, else twice the principal point, which GVHMR puts in the picture's middle."""
+    stored = [source.values.get(name) for name in ("img_width", "img_height")]
+    if stored[0] is not None and stored[1] is not None:
+        width, height = (numbers(source.path, "image size", value, (-1,))[0] for value in stored)
+    else:
+        width, height = 2.0 * intrinsics[:2, 2]
+    bounded = np.nan_to_num(np.clip([width, height], 0, 1 << 16))
+    return round(float(bounded[0])), round(float(bounded[1]))

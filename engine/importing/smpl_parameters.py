@@ -14,6 +14,7 @@ from rig.skeleton import Skeleton
 
 from ..body.model import BodyModel
 from ..errors import InputError
+from ..export.amass import AVERAGE_PELVIS_M
 from ..restricted_pickle import plain_value
 from .importers import UpAxis
 from .person_track import PersonTrack, shape_from_joints
@@ -35,8 +36,8 @@ class Family(Enum):
 
 
 _PELVIS_M = {
-    Family.SMPL: np.array([0.0, -0.22, 0.03]),
-    Family.SMPL_H: np.array([0.0, -0.22, 0.03]),
+    Family.SMPL: AVERAGE_PELVIS_M,
+    Family.SMPL_H: AVERAGE_PELVIS_M,
     Family.SMPL_X: np.array([0.0, -0.35, 0.01]),
 }
 """Where the pelvis of the average body lies from the model's origin, to the centimetre, for those without the model."""
