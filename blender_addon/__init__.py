@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Mocap from Video: captures people from video and keys them as armatures."""
 
-from . import capture, file_operators, panels, preferences, properties
+from . import (
+    capture,
+    character_table,
+    file_operators,
+    panels,
+    preferences,
+    properties,
+    retarget_operators,
+    retarget_panel,
+)
 
 bl_info = {
     "name": "Mocap from Video (Swingtwist)",
@@ -13,7 +22,9 @@ bl_info = {
     "category": "Animation",
 }
 
-_MODULES = (preferences, properties, capture, file_operators, panels)
+_MODULES = (
+    preferences, properties, character_table, capture, file_operators, retarget_operators, panels, retarget_panel,
+)  # fmt: skip
 
 
 def register() -> None:

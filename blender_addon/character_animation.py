@@ -7,7 +7,16 @@ import bpy
 
 from . import control_rig, keyframes
 from .character import read_character
-from .core import bone_mapping, bone_matching, character_retarget, errors, key_reduction, motion_file
+from .core import (
+    bone_mapping,
+    bone_matching,
+    character_retarget,
+    errors,
+    key_reduction,
+    motion_file,
+    resample,
+    timing,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ def bake_motion(
     record: motion_file.MotionRecord,
     settings: BakeSettings | None = None,
 ) -> Baked:
-    """Key the motion on the armature's bones; nothing is changed before everything is known to work.
+    """Key the motion on the armature's bones at the scene's rate; nothing changes before all is known to work.
 
     >>> bake_motion(bpy.context, bpy.data.objects["Hero"], motion_file.load_motion("dance.npz"))
 
@@ -52,7 +61,9 @@ def bake_motion(
     settings = settings or BakeSettings()
     character = read_character(armature, settings.posed_reference)
     mapping = settings.mapping or bone_matching.map_bones(character)
-    animation = character_retarget.retarget(character, mapping, record.motion, settings.retarget)
+    render = context.scene.render
+    motion = resample.resample(record.motion, timing.rate_from_blender(render.fps, render.fps_base))
+    animation = character_retarget.retarget(character, mapping, motion, settings.retarget)
     if control_rig.is_control_rig(armature, mapping):
         animation = control_rig.on_controls(context, armature, animation, mapping)
     action = keyframes.write_character_keyframes(
@@ -60,6 +71,7 @@ def bake_motion(
     )
     if settings.as_strip:
         keyframes.push_to_strip(armature, action, settings.start_frame)
+    context.scene.frame_end = max(context.scene.frame_end, settings.start_frame + len(animation) - 1)
     return Baked(action, mapping)
 
 

@@ -78,7 +78,7 @@ class _Matcher:
             _, _, axes = np.linalg.svd(flat - middle)
             left = axes[0]
             toes = self._toe_direction(flat)
-            if np.linalg.norm(toes) > 0 and np.cross(toes, self.up) @ left < 0:
+            if np.linalg.norm(toes) > 0 and np.cross(self.up, toes) @ left < 0:
                 left = -left
         left = left / max(float(np.linalg.norm(left)), 1e-12)
         return np.asarray((flat - middle) @ left / self.size)

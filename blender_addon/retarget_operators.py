@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators that put a captured motion on the user's own character and keep corrections of its bones."""
+
+from pathlib import Path
+
+import bpy
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from . import character_animation, character_table, stored_motion
+from .character import check_editable, read_character
+from .core import bone_mapping, bone_matching, character_retarget, errors, key_reduction, motion_file, root_motion
+from .properties import ROOT_MOTION_ITEMS
+
+
+class SWINGTWIST_OT_recognise_character(bpy.types.Operator):
+    """Find out which bones of the armature are which part of the body"""
+
+    bl_idname = "swingtwist.recognise_character"
+    bl_label = "Recognise Bones"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    target: bpy.props.StringProperty(name="Character", description="Name of the armature; empty for the active one")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            armature = _target(context, self.target)
+            mapping = bone_matching.map_bones(read_character(armature))
+        except errors.RigError as error:
+            return _refuse(self, error)
+        character_table.fill_table(armature, mapping)
+        self.report({"INFO"}, f"{armature.name}: {mapping.kind.value}")
+        return {"FINISHED"}
+
+
+class SWINGTWIST_OT_retarget(bpy.types.Operator):
+    """Put a captured motion on the active character as a new action"""
+
+    bl_idname = "swingtwist.retarget"
+    bl_label = "Retarget Motion"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    target: bpy.props.StringProperty(name="Character", description="Name of the armature; empty for the active one")
+    source: bpy.props.StringProperty(
+        name="Motion of", description="Name of the captured armature; empty for the only one in the scene"
+    )
+    motion: bpy.props.StringProperty(
+        name="Motion File", description="A motion.npz in place of a captured armature", subtype="FILE_PATH"
+    )
+    preset: bpy.props.StringProperty(
+        name="Bone Mapping", description="A saved mapping in place of the table or recognition", subtype="FILE_PATH"
+    )
+    root_motion: bpy.props.EnumProperty(name="Root Motion", items=ROOT_MOTION_ITEMS, default="planar+yaw")
+    plant_feet: bpy.props.BoolProperty(name="Plant Feet", default=True)
+    place_hands: bpy.props.BoolProperty(name="Place Hands", default=False)
+    posed_reference: bpy.props.BoolProperty(name="Start from Pose", default=False)
+    as_strip: bpy.props.BoolProperty(name="As NLA Strip", default=False)
+    reduce_keys: bpy.props.BoolProperty(name="Reduce Keys", default=False)
+    rotation_tolerance: bpy.props.FloatProperty(name="Rotation Within", default=0.5, min=0.0, max=10.0)
+    location_tolerance: bpy.props.FloatProperty(name="Location Within", default=1.0, min=0.0, max=100.0)
+    start_frame: bpy.props.IntProperty(name="First Frame", default=1)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            armature = _target(context, self.target)
+            record, name = self._motion(context, armature)
+            chosen = bone_mapping.load_preset(bpy.path.abspath(self.preset)) if self.preset else None
+            settings = character_animation.BakeSettings(
+                retarget=character_retarget.RetargetSettings(
+                    root_motion.RootMode(self.root_motion), self.plant_feet, self.place_hands
+                ),
+                mapping=chosen or character_table.mapping_of(armature),
+                posed_reference=self.posed_reference,
+                action_name=f"{armature.name}_{name}",
+                start_frame=self.start_frame,
+                tolerance=self._tolerance(),
+                as_strip=self.as_strip,
+            )
+            baked = character_animation.bake_motion(context, armature, record, settings)
+        except errors.RigError as error:
+            return _refuse(self, error)
+        if chosen or not armature.swingtwist_character.rows:
+            character_table.fill_table(armature, baked.mapping)
+        missing = baked.mapping.missing()
+        if missing:
+            self.report({"WARNING"}, f"No bone of {armature.name} plays {', '.join(missing)}")
+        self.report({"INFO"}, f"{armature.name} ({baked.mapping.kind.value}) moves by {baked.action.name}")
+        return {"FINISHED"}
+
+    def _tolerance(self) -> key_reduction.KeyTolerance | None:
+        if not self.reduce_keys:
+            return None
+        return key_reduction.KeyTolerance(self.rotation_tolerance, self.location_tolerance)
+
+    def _motion(self, context: bpy.types.Context, armature: bpy.types.Object) -> tuple[motion_file.MotionRecord, str]:
+        """The motion to use and its name."""
+        if self.motion:
+            path = Path(bpy.path.abspath(self.motion))
+            return motion_file.load_motion(path), path.stem
+        if self.source:
+            source = character_animation.armature_named(self.source)
+        else:
+            captured = [thing for thing in context.scene.objects if stored_motion.has_motion(thing)]
+            others = [thing for thing in captured if thing != armature] or captured
+            if len(others) != 1:
+                raise errors.RigError(f"{len(others)} captured armatures are in the scene; choose whose motion to use")
+            source = others[0]
+        if source == armature:
+            raise errors.RigError(f"{armature.name} is the captured armature itself; choose your character's armature")
+        return stored_motion.stored_motion(source), source.name
+
+
+class SWINGTWIST_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
+    """Save the table of the active character's bones as a file"""
+
+    bl_idname = "swingtwist.save_bone_mapping"
+    bl_label = "Save Bone Mapping"
+
+    filename_ext = ".json"
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+    target: bpy.props.StringProperty(options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            armature = _target(context, self.target)
+            mapping = character_table.mapping_of(armature) or bone_matching.map_bones(read_character(armature))
+            bone_mapping.save_preset(self.filepath, mapping)
+        except (errors.RigError, OSError) as error:
+            return _refuse(self, error)
+        self.report({"INFO"}, f"Wrote {Path(self.filepath).name}")
+        return {"FINISHED"}
+
+
+class SWINGTWIST_OT_load_bone_mapping(bpy.types.Operator, ImportHelper):
+    """Read a saved table of bones for the active character"""
+
+    bl_idname = "swingtwist.load_bone_mapping"
+    bl_label = "Load Bone Mapping"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    filename_ext = ".json"
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+    target: bpy.props.StringProperty(options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            armature = _target(context, self.target)
+            mapping = bone_mapping.load_preset(self.filepath).checked(read_character(armature))
+        except errors.RigError as error:
+            return _refuse(self, error)
+        character_table.fill_table(armature, mapping)
+        return {"FINISHED"}
+
+
+def _target(context: bpy.types.Context, name: str) -> bpy.types.Object:
+    armature = character_animation.armature_named(name) if name else context.object
+    check_editable(armature)
+    return armature
+
+
+def _refuse(operator: bpy.types.Operator, error: Exception) -> set[str]:
+    text = str(error)
+    operator.report({"ERROR"}, text[:1].upper() + text[1:])
+    return {"CANCELLED"}
+
+
+_CLASSES = (
+    SWINGTWIST_OT_recognise_character,
+    SWINGTWIST_OT_retarget,
+    SWINGTWIST_OT_save_bone_mapping,
+    SWINGTWIST_OT_load_bone_mapping,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the sidebar that puts a motion on the active character."""
+
+import bpy
+
+_UNSURE = 0.6
+_CHOICES = ("root_motion", "plant_feet", "place_hands", "posed_reference", "as_strip", "start_frame", "reduce_keys")
+_TOLERANCES = ("rotation_tolerance", "location_tolerance")
+
+
+class SWINGTWIST_UL_bones(bpy.types.UIList):
+    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
+        row = layout.split(factor=0.4)
+        row.label(text=f"{_words(item.part)} twist" if item.twist else _words(item.part))
+        right = row.row()
+        right.alert = bool(item.bone) and (item.confidence < _UNSURE or item.bone not in data.id_data.data.bones)
+        right.prop_search(item, "bone", data.id_data.data, "bones", text="")
+
+
+class SWINGTWIST_PT_retarget(bpy.types.Panel):
+    bl_label = "Retarget to Character"
+    bl_idname = "SWINGTWIST_PT_retarget"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Mocap"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, armature = self.layout, context.object
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        if armature is None or armature.type != "ARMATURE":
+            layout.label(text="Select your character's armature", icon="ARMATURE_DATA")
+            return
+        table = armature.swingtwist_character
+        layout.prop(table, "source")
+        if table.source is None:
+            layout.prop(table, "motion")
+        for name in _CHOICES:
+            layout.prop(table, name)
+        if table.reduce_keys:
+            for name in _TOLERANCES:
+                layout.prop(table, name)
+        row = layout.row()
+        row.scale_y = 1.5
+        button = row.operator("swingtwist.retarget", icon="ARMATURE_DATA")
+        button.target = armature.name
+        button.source = table.source.name if table.source else ""
+        button.motion = "" if table.source else table.motion
+        for name in (*_CHOICES, *_TOLERANCES):
+            setattr(button, name, getattr(table, name))
+        layout.separator()
+        layout.operator("swingtwist.recognise_character", icon="VIEWZOOM").target = armature.name
+        if table.rows:
+            layout.label(text=table.kind)
+            layout.template_list("SWINGTWIST_UL_bones", "", table, "rows", table, "row", rows=8)
+        files = layout.row(align=True)
+        files.operator("swingtwist.load_bone_mapping", text="Load", icon="IMPORT").target = armature.name
+        files.operator("swingtwist.save_bone_mapping", text="Save", icon="EXPORT").target = armature.name
+
+
+def _words(part: str) -> str:
+    return part.replace("_", " ").capitalize()
+
+
+_CLASSES = (SWINGTWIST_UL_bones, SWINGTWIST_PT_retarget)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)
