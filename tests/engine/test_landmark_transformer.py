@@ -218,6 +218,17 @@ def test_a_few_windows_are_learned_by_heart() -> None:
     assert after["gravity_deg"] < 5
 
 
+def test_the_pelvis_that_is_never_wrong_does_not_spoil_the_gradient() -> None:
+    arrays, network = _tensors(1, 4), _network()
+    config = TrainConfig(window=4, kept=4, starts=1, batch=1)
+    with torch.no_grad():
+        network.joint_out.bias[3] = -200.0
+    pick = picked_frames(config, 1, 0)
+    output = network(*(arrays[name] for name in INPUTS), pick)
+    torch.stack(list(losses(output, picked_truth(arrays, pick), LossWeights(), 2).values())).sum().backward()
+    assert all(bool(torch.isfinite(p.grad).all()) for p in network.parameters() if p.grad is not None)
+
+
 def test_the_lifter_gives_what_torch_gives(exported: Path) -> None:
     sequence, camera = _sequence(12)
     config = WindowConfig(frames=12, overlap=4, mirrored=False)

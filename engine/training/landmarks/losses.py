@@ -63,7 +63,9 @@ def losses(output: Output, truth: TruthTensors, weights: LossWeights, runs: int)
     """
     seen, coarse_seen = truth.seen, truth.coarse_seen
     distance = 10.0 * (output.fine.joints - truth.joints).norm(dim=-1)
-    calibration = 0.1 * distance.detach() / output.log_sigma.exp() + 3.0 * output.log_sigma
+    # The pelvis is never wrong: its scale would go to zero.
+    log_sigma = output.log_sigma[..., 1:].clamp(-7.0, 2.0)
+    calibration = 0.1 * distance[..., 1:].detach() / log_sigma.exp() + 3.0 * log_sigma
     coarse = 10.0 * (output.coarse.joints - truth.coarse_joints).norm(dim=-1)
     coarse_sized = _sized(output.coarse.joints, truth.coarse_joints)
     extent = (output.coarse.log_extent - truth.coarse_extent).abs()

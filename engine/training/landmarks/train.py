@@ -248,10 +248,11 @@ def _train_step(
         optimiser.zero_grad()
     torch.stack(list(terms.values())).sum().backward()
     norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    if torch.isfinite(norm):  # one window in millions has a gradient without bound, and would spoil every weight
+    finite = bool(torch.isfinite(norm))
+    if finite:  # a gradient without bound would spoil every weight
         for optimiser in optimisers:
             optimiser.step()
-    return {name: float(value.detach()) for name, value in terms.items()}
+    return {"skipped": float(not finite)} | {name: float(value.detach()) for name, value in terms.items()}
 
 
 def picked_frames(config: TrainConfig, count: int, step: int) -> Tensor:
