@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ class WindowConfig:
     batch      windows that go through the network at once; bounds the memory
     causal     no frame is decided by later ones
     mirrored   the network also sees everyone in a mirror, and both answers count half: truer, twice the work
-    min_score  joints below it are missing
+    min_score  joints whose landmarks are below it are missing
+    half_score_m  expected distance from the truth of a joint whose score is 0.5, m
     threads    of the runtime; 0 lets it choose
     """
 
@@ -69,6 +71,7 @@ class WindowConfig:
     causal: bool = False
     mirrored: bool = True
     min_score: float = 0.02
+    half_score_m: float = 0.15
     threads: int = 2
 
     def __post_init__(self) -> None:
@@ -112,14 +115,15 @@ class LandmarkTransformerLifter:
     def lift(self, landmarks: LandmarkSequence, camera: Camera) -> PoseSequence:
         """One person's joints (camera axes, relative to the pelvis, m), twists, keypoints and scores.
 
-        Twists and rotations of unseen limbs are kept, for the network learned what hidden limbs do; joints with a
-        score below `min_score`, and frames in which the person was not seen, are missing.
+        Scores say how near the truth the network expects each joint to be. Hidden limbs are kept, for the network learned
+        what they do; joints whose landmarks have a score below `min_score`, and frames in which the person was not seen,
+        are missing.
         """
         lifted = self.estimate(landmarks, camera)
         scores = landmark_scores(landmarks, camera)
         seen = landmarks.seen
-        confidence = joint_scores(scores)
-        confidence[(confidence < self.config.min_score) | ~seen[:, None]] = 0.0
+        shown = (joint_scores(scores) >= self.config.min_score) & seen[:, None]
+        confidence = np.where(shown, 1.0 / (1.0 + (lifted.sigma / self.config.half_score_m) ** 2), 0.0)
         present = confidence > 0
         twist = lifted.twist.copy()
         twist[twist_scores(scores) < self.config.min_score] = np.nan
@@ -198,6 +202,12 @@ class LandmarkTransformerLifter:
         if self.config.causal:  # only frames with enough of a past count, but for those at the beginning
             return np.where((place >= overlap) | (start == 0), 1.0, 1e-9)
         return np.minimum(place, size - 1 - place) + 0.5
+
+
+@lru_cache(maxsize=1)
+def shipped_lifter() -> LandmarkTransformerLifter:
+    """The lifter with the network that ships with the program."""
+    return LandmarkTransformerLifter()
 
 
 def mirror_features(name: str, values: np.ndarray) -> np.ndarray:
