@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -142,7 +143,7 @@ def unpickle(unpickler: InertUnpickler, source: str, kind: str) -> Any:
         ) from error
     except (
         pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
-        OverflowError, MemoryError, RecursionError, LookupError, AssertionError,
+        OverflowError, MemoryError, RecursionError, LookupError, AssertionError, struct.error,
     ) as error:  # fmt: skip
         raise InputError(f"{source} is not a complete pickle ({type(error).__name__}: {error}).") from error
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rig.timing import parse_rate
+
 from ..errors import InputError
 
 MOST_JOINTS = 2000
@@ -186,7 +188,7 @@ def _rate(frame_time: str, path: Path) -> Fraction:
     for candidate, missed in errors.items():
         if missed <= rounding and missed <= 2.0 * min(errors.values()) + 1e-12:
             return candidate
-    return Fraction(rate).limit_denominator(1001)
+    return parse_rate(Fraction(rate).limit_denominator(1001))  # 1 / 29.97 stands for 1001 / 30000 too
 
 
 def _about_axis(axis: int, angle: np.ndarray) -> np.ndarray:

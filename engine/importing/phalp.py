@@ -88,7 +88,7 @@ def _rows_by_person(source: SourceFile) -> tuple[dict[int, _Rows], tuple[int, in
             continue
         where = f"{path}: frame {name}"
         tracks, bodies = _list(frame["tid"], f"{where}, tid"), _list(frame["smpl"], f"{where}, smpl")
-        cameras = _list(frame.get("camera"), f"{where}, camera")
+        cameras = _list(frame.get("camera", []), f"{where}, camera")
         ages = _list(frame.get("tracked_time", [0] * len(tracks)), f"{where}, tracked_time")
         if len({len(tracks), len(bodies), len(cameras), len(ages)}) > 1:
             raise InputError(f"{where} has {len(tracks)} tid, {len(bodies)} smpl, {len(cameras)} camera, "
