@@ -115,9 +115,9 @@ class LandmarkTransformerLifter:
     def lift(self, landmarks: LandmarkSequence, camera: Camera) -> PoseSequence:
         """One person's joints (camera axes, relative to the pelvis, m), twists, keypoints and scores.
 
-        Scores say how near the truth the network expects each joint to be. Hidden limbs are kept, for the network learned
-        what they do; joints whose landmarks have a score below `min_score`, and frames in which the person was not seen,
-        are missing.
+        Scores say how near the truth the network expects each joint to be. Hidden limbs are kept, for the network
+        learned what they do; joints whose landmarks have a score below `min_score`, and frames in which the person was
+        not seen, are missing.
         """
         lifted = self.estimate(landmarks, camera)
         scores = landmark_scores(landmarks, camera)
