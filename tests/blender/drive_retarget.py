@@ -1,0 +1,105 @@
+"""Inside Blender: retarget with the installed add-on without a window: `-- ZIP WORK_FOLDER`; prints what happened."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import bpy
+from mathutils import Matrix, Vector
+
+package, folder = sys.argv[sys.argv.index("--") + 1 :]
+folder = Path(folder)
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.preferences.addon_install(filepath=package, overwrite=True)
+bpy.ops.preferences.addon_enable(module="swingtwist")
+told = {}
+scene = bpy.context.scene
+
+
+def attempt(operator, **settings):
+    try:
+        return sorted(operator(**settings))
+    except RuntimeError as error:  # how a script sees an operator's error report
+        return str(error)
+
+
+def build(name, bones, world=None, modes=None):
+    """An armature of (name, parent, head, tail) bones."""
+    data = bpy.data.armatures.new(name)
+    thing = bpy.data.objects.new(name, data)
+    scene.collection.objects.link(thing)
+    bpy.context.view_layer.objects.active = thing
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone_name, parent, head, tail in bones:
+        bone = data.edit_bones.new(bone_name)
+        bone.head, bone.tail = Vector(head), Vector(tail)
+        bone.parent = data.edit_bones[parent] if parent else None
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for number, bone in enumerate(thing.pose.bones):
+        bone.rotation_mode = modes[number % len(modes)] if modes else "QUATERNION"
+    if world is not None:
+        thing.matrix_world = world
+    return thing
+
+
+def evaluated(thing, frame):
+    """Heads of the posed bones in armature space."""
+    scene.frame_set(frame)
+    posed = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones
+    return {bone.name: list(bone.head) for bone in posed}
+
+
+def clean():
+    return [thing.name for thing in bpy.data.objects if thing.animation_data and thing.animation_data.action]
+
+
+bones = json.loads((folder / "bones.json").read_text())
+modes = ["QUATERNION", "XYZ", "AXIS_ANGLE", "ZYX", "YXZ"]
+hero = build("Hero", bones, Matrix.Scale(0.01, 4) @ Matrix.Rotation(1.0, 4, "X"), modes)
+motion = str(folder / "motion.npz")
+retarget = bpy.ops.swingtwist.retarget
+
+told["nothing_captured"] = attempt(retarget, target="Hero")
+told["missing_file"] = attempt(retarget, target="Hero", motion=str(folder / "none.npz"))
+told["missing_target"] = attempt(retarget, target="Nobody", motion=motion)
+cube = build("Cube", [("a", None, (0, 0, 0), (0, 0, 1)), ("b", "a", (0, 0, 1), (0, 0, 2))])
+told["no_humanoid"] = attempt(retarget, target="Cube", motion=motion)
+bpy.ops.swingtwist.import_motion(filepath=motion)
+told["itself"] = attempt(retarget, target="motion", source="motion")
+bad = json.loads((folder / "preset.json").read_text())
+bad["bones"]["pelvis"] = []
+(folder / "bad.json").write_text(json.dumps(bad))
+told["no_pelvis"] = attempt(retarget, target="Hero", motion=motion, preset=str(folder / "bad.json"))
+told["animated_by_mistake"] = [name for name in clean() if name != "motion"]
+told["actions_by_mistake"] = len(bpy.data.actions) - 1
+
+told["recognised"] = [attempt(bpy.ops.swingtwist.recognise_character, target="Hero"), hero.swingtwist_character.kind]
+told["done"] = attempt(retarget, target="Hero", source="motion", plant_feet=False)
+told["action"] = hero.animation_data.action.name
+told["heads"] = {frame: evaluated(hero, frame) for frame in (1, 20, 45)}
+module = sys.modules["swingtwist.keyframes"]
+dense = sum(len(curve.keyframe_points) for curve in module.curves_of(hero.animation_data.action))
+first = hero.animation_data.action
+told["reduced"] = attempt(retarget, target="Hero", source="motion", plant_feet=False, reduce_keys=True)
+told["keys"] = [dense, sum(len(curve.keyframe_points) for curve in module.curves_of(hero.animation_data.action))]
+told["kept"] = first.use_fake_user
+told["reduced_heads"] = {frame: evaluated(hero, frame) for frame in (1, 20, 45)}
+told["strip"] = attempt(retarget, target="Hero", motion=motion, plant_feet=False, as_strip=True, start_frame=11)
+told["strips"] = [strip.frame_start for track in hero.animation_data.nla_tracks for strip in track.strips]
+told["strip_heads"] = {20: evaluated(hero, 30)}
+saved = folder / "saved.json"
+told["saved"] = attempt(bpy.ops.swingtwist.save_bone_mapping, target="Hero", filepath=str(saved))
+told["loaded"] = attempt(bpy.ops.swingtwist.load_bone_mapping, target="Hero", filepath=str(saved))
+told["kind_after_loading"] = hero.swingtwist_character.kind
+told["text"] = [text.name for text in bpy.data.texts]
+bpy.data.libraries.write(str(folder / "library.blend"), {cube})
+with bpy.data.libraries.load(str(folder / "library.blend"), link=True) as (found, wanted):
+    wanted.objects = ["Cube"]
+scene.collection.objects.link(wanted.objects[0])
+told["same_name"] = attempt(retarget, target="Cube", motion=motion)
+cube.name = "Block"
+told["linked"] = attempt(retarget, target="Cube", motion=motion)
+bpy.ops.preferences.addon_disable(module="swingtwist")
+print("TOLD " + json.dumps(told), flush=True)
+os._exit(0)
