@@ -1,7 +1,8 @@
 """Build the installable Blender add-on: dist/swingtwist-VERSION.zip.
 
 One top folder with bl_info and a manifest, so that the same file installs as an add-on from Blender 3.4 on and as
-an extension from 4.2 on; the pure core `rig` is copied inside. The same sources always give the same bytes.
+an extension from 4.2 on; the pure core `rig` is copied inside, and the engine's wheel rides along as data, from which
+the add-on sets the engine up. The same sources always give the same bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -20,8 +22,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ADDON = "swingtwist"
 OLDEST_PYTHON = (3, 10)  # Blender 3.4's
-_SUFFIXES = (".py", ".toml", ".md", ".txt")
+WHEEL_FOLDER = "wheel"  # where blender_addon/engine_wheel.py looks
+_SUFFIXES = (".py", ".toml", ".md", ".txt", ".whl")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_EPOCH_S = "315532800"
+_WHEEL_SOURCES = ("rig", "engine", "blender_addon", "pyproject.toml", "README.md", "LICENSE")
 
 
 def version() -> str:
@@ -47,12 +52,46 @@ def stage(folder: Path) -> Path:
     return target
 
 
-def build(out: Path) -> Path:
-    """Write the zip into the folder `out`; its path."""
+def build_wheel(out: Path) -> Path:
+    """Build the engine's wheel into the folder `out`; its path. The source tree is left as it is."""
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = Path(scratch)
+        for name in _WHEEL_SOURCES:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            else:
+                shutil.copyfile(ROOT / name, sources / name)
+        for path in sources.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        # The setuptools that is here builds without the network; elsewhere pip fetches one for the build.
+        here = ["--no-build-isolation"] if importlib.util.find_spec("setuptools") else []
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--quiet",
+            "wheel",
+            "--no-deps",
+            *here,
+            "--wheel-dir",
+            str(out),
+            scratch,
+        ]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH_S, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"the engine's wheel cannot be built:\n{done.stderr}")
+    return next(out.glob(f"swingtwist-{version()}-*.whl"))
+
+
+def build(out: Path, with_engine: bool = True) -> Path:
+    """Write the zip into the folder `out`, with the engine's wheel or without; its path."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{ADDON}-{version()}.zip"
     with tempfile.TemporaryDirectory() as scratch:
         staged = stage(Path(scratch))
+        if with_engine:
+            build_wheel(staged / WHEEL_FOLDER)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for source in sorted(staged.rglob("*")):
                 if source.is_file() and source.suffix in _SUFFIXES:
@@ -89,8 +128,14 @@ def _replace(path: Path, pattern: str, by: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build the installable Blender add-on.")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder for the zip (default: dist)")
-    path = build(parser.parse_args().out)
+    parser.add_argument("--no-engine", action="store_true", help="leave the engine out: the user names one")
+    arguments = parser.parse_args()
+    path = build(arguments.out, with_engine=not arguments.no_engine)
     sys.stdout.write(f"{path} ({path.stat().st_size} bytes)\n")
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.filename.endswith(".whl"):
+                sys.stdout.write(f"  with the engine's {Path(entry.filename).name} ({entry.file_size} bytes)\n")
     command = validator()
     if command is None:
         sys.stdout.write("not validated: no Blender of 4.2 or later here\n")

@@ -10,6 +10,7 @@ from . import (
     properties,
     retarget_operators,
     retarget_panel,
+    setup_operators,
 )
 
 bl_info = {
@@ -23,7 +24,8 @@ bl_info = {
 }
 
 _MODULES = (
-    preferences, properties, character_table, capture, file_operators, retarget_operators, panels, retarget_panel,
+    setup_operators, preferences, properties, character_table, capture, file_operators, retarget_operators, panels,
+    retarget_panel,
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture engine as a child process: started, listened to and stopped, without anything of Blender."""
+"""Child processes such as the capture engine: started, listened to and stopped, without anything of Blender."""
 
 import atexit
 import contextlib
@@ -10,14 +10,17 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 STOP_AFTER_S = 1.0
 """How long the engine may take to stop by itself before it is killed."""
 
-_running: "set[EngineProcess]" = set()
+_NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+"""What would lead the child's Python to another Python's packages."""
+
+_running: "set[ChildProcess]" = set()
 
 
 class EngineMissing(Exception):
@@ -35,54 +38,62 @@ def engine_command(engine: str, arguments: Sequence[str]) -> list[str]:
     return [engine, "-I", "-m", "engine", *arguments]
 
 
-class EngineProcess:
-    """A running engine whose JSON lines are read by a thread; made and used on the main thread only."""
+class ChildProcess:
+    """A running program whose lines are read by a thread; made and used on the main thread only.
 
-    def __init__(self, command: Sequence[str]) -> None:
-        environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    `environment` adds to Blender's own; with `errors_as_output` the lines of both streams come in their true order.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        errors_as_output: bool = False,
+        takes_input: bool = False,
+    ) -> None:
+        inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         own_group: dict[str, Any] = {"start_new_session": True}
         if os.name == "nt":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
         try:
             self._process = subprocess.Popen(
                 list(command),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT if errors_as_output else subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env={**environment, "PYTHONUNBUFFERED": "1"},
+                env={**inherited, "PYTHONUNBUFFERED": "1", **(environment or {})},
                 **own_group,
             )
         except OSError as error:
-            raise EngineMissing(f"the engine {command[0]} cannot be started: {error.strerror}") from error
+            raise EngineMissing(f"the program {command[0]} cannot be started: {error.strerror}") from error
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._last_errors: deque[str] = deque(maxlen=50)
-        self._threads = [
-            threading.Thread(target=self._read_output, daemon=True),
-            threading.Thread(target=self._read_errors, daemon=True),
-        ]
+        self._threads = [threading.Thread(target=self._read_output, daemon=True)]
+        if not errors_as_output:
+            self._threads.append(threading.Thread(target=self._read_errors, daemon=True))
         for thread in self._threads:
             thread.start()
         _running.add(self)
 
-    def events(self) -> list[dict[str, Any]]:
-        """The JSON objects printed since the last call, oldest first; lines that are none are dropped."""
+    def send(self, line: str) -> None:
+        """Write a line to its standard input; one that a program can no longer read is dropped."""
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+
+    def lines(self) -> list[str]:
+        """The lines printed since the last call, oldest first, without their ends."""
         found = []
         while not self._lines.empty():
-            line = self._lines.get()
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and "event" in event:
-                found.append(event)
+            found.append(self._lines.get().rstrip("\r\n"))
         return found
 
     @property
     def ended(self) -> bool:
-        """The engine is gone and everything it printed has been handed out."""
+        """The program is gone and everything it printed has been handed out."""
         alive = self._process.poll() is None or any(thread.is_alive() for thread in self._threads)
         if not alive and self._lines.empty():
             _running.discard(self)
@@ -100,7 +111,7 @@ class EngineProcess:
         return next((line for line in reversed(self._last_errors) if line.strip()), "").strip()
 
     def ask_to_stop(self) -> None:
-        """Ask the engine to end as Ctrl-C does; returns at once."""
+        """Ask the program to end as Ctrl-C does; returns at once."""
         if self._process.poll() is None:
             if os.name == "nt":
                 self._process.send_signal(signal.CTRL_BREAK_EVENT)
@@ -108,7 +119,7 @@ class EngineProcess:
                 self._signal_group(signal.SIGINT)
 
     def kill(self) -> None:
-        """End the engine and everything it started, now."""
+        """End the program and everything it started, now."""
         if self._process.poll() is None:
             if os.name == "nt":
                 command = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
@@ -119,7 +130,7 @@ class EngineProcess:
         _running.discard(self)
 
     def stop(self) -> None:
-        """Ask the engine to end, wait at most STOP_AFTER_S, then kill it."""
+        """Ask the program to end, wait at most STOP_AFTER_S, then kill it."""
         self.ask_to_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_AFTER_S)
@@ -138,8 +149,24 @@ class EngineProcess:
             self._last_errors.append(line)
 
 
+class EngineProcess(ChildProcess):
+    """A running engine, which says what it does as JSON lines."""
+
+    def events(self) -> list[dict[str, Any]]:
+        """The JSON objects printed since the last call, oldest first; lines that are none are dropped."""
+        found = []
+        for line in self.lines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and "event" in event:
+                found.append(event)
+        return found
+
+
 def kill_all() -> None:
-    """End every engine that still runs."""
+    """End every program that still runs."""
     for process in list(_running):
         process.kill()
 

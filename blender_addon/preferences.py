@@ -1,32 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The add-on's preferences: where the engine is."""
-
-import shutil
+"""The add-on's preferences: which engine is used, and what a set-up is to use."""
 
 import bpy
+
+from . import setup_layout
+from .engine_location import engine_path
+
+__all__ = ["SwingtwistPreferences", "engine_path"]
 
 
 class SwingtwistPreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
 
     engine: bpy.props.StringProperty(
-        name="Engine",
-        description="The Python that swingtwist is installed in, or its mocap program; empty looks for mocap on PATH",
+        name="Engine of Your Own",
+        description="A Python that swingtwist is installed in, its folder, or a mocap program; "
+        "empty takes the one set up here, else mocap on PATH",
         subtype="FILE_PATH",
+    )
+    setup_python: bpy.props.StringProperty(
+        name="Python",
+        description="The Python to make the environment from; empty looks for one",
+        subtype="FILE_PATH",
+    )
+    wheels_folder: bpy.props.StringProperty(
+        name="Folder of Wheels",
+        description="Install from the packages in this folder, without the network; empty downloads them",
+        subtype="DIR_PATH",
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.prop(self, "engine")
-        if not engine_path(context):
-            layout.label(text="No engine found: install it as its README says, then name its Python here", icon="ERROR")
-
-
-def engine_path(context: bpy.types.Context) -> str:
-    """The engine's Python or program: the preference, else mocap on PATH, else an empty text."""
-    addon = context.preferences.addons.get(__package__)
-    chosen = addon.preferences.engine if addon and addon.preferences else ""
-    return bpy.path.abspath(chosen) if chosen else shutil.which("mocap") or ""
+        setup_layout.draw_preferences(self, context, self.layout)
 
 
 def register() -> None:
