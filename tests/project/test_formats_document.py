@@ -13,6 +13,7 @@ from engine.camera import Camera
 from engine.cli import INTERRUPTED
 from engine.evaluation.clip import evaluate_record
 from engine.evaluation.truth_file import Truth
+from engine.export.amass import write_amass
 from engine.importing.hybrik_motion import export_hybrik
 from engine.models.registry import InstalledModel
 from engine.motion_points import camera_points
@@ -88,6 +89,12 @@ def test_every_array_of_a_written_hybrik_file_is_described(tmp_path: Path) -> No
     never = {"pred_uvd", "pred_xyz_17", "pred_xyz_29", "pred_phi"}
     assert _names(_section("res.pk of HybrIK")) == keys | never
     assert not keys & never
+
+
+def test_every_array_of_a_written_amass_file_is_described(tmp_path: Path) -> None:
+    write_amass(tmp_path / "walk.amass.npz", _record())
+    with np.load(tmp_path / "walk.amass.npz", allow_pickle=False) as archive:
+        assert _names(_section("AMASS files")) == set(archive.files)
 
 
 def test_every_value_of_a_models_entry_is_described() -> None:
