@@ -4,6 +4,10 @@
 from . import (
     capture,
     character_table,
+    cleanup,
+    cleanup_operators,
+    cleanup_panel,
+    cleanup_properties,
     file_operators,
     panels,
     preferences,
@@ -24,8 +28,8 @@ bl_info = {
 }
 
 _MODULES = (
-    setup_operators, preferences, properties, character_table, capture, file_operators, retarget_operators, panels,
-    retarget_panel,
+    setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, file_operators,
+    cleanup_operators, retarget_operators, panels, cleanup_panel, retarget_panel,
 )  # fmt: skip
 
 

@@ -60,6 +60,41 @@ def build_body(
     return body
 
 
+def rest_differs(armature: bpy.types.Object, rig: retarget.RigDefinition) -> bool:
+    """Whether the armature's bones lie elsewhere than the rig's: somebody of another size or shape."""
+    heads = np.array([armature.data.bones[name].head_local for name in rig.bone_names])
+    return not np.allclose(heads, rig.heads, rtol=0.0, atol=1e-5)
+
+
+def reshape(
+    context: bpy.types.Context,
+    armature: bpy.types.Object,
+    rig: retarget.RigDefinition,
+    mesh: body_mesh.BodyMesh | None,
+) -> None:
+    """Give an armature that `build_armature` made, and its skinned body, the rest shape of another rig."""
+    active = context.view_layer.objects.active
+    selected = [thing for thing in context.view_layer.objects if thing.select_get()]
+    mode = active.mode if active is not None else "OBJECT"
+    _make_only_active(context, armature)
+    bpy.ops.object.mode_set(mode="EDIT")
+    for index, name in enumerate(rig.bone_names):
+        bone = armature.data.edit_bones[name]
+        bone.head, bone.tail = Vector(rig.heads[index]), Vector(rig.tails[index])
+        bone.align_roll(Vector(rig.rest_rotmats[index][:, 2]))
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for body in armature.children if mesh is not None else ():
+        if body.type == "MESH" and len(body.data.vertices) == len(mesh.vertices):
+            vertices = np.ascontiguousarray(rig.to_armature(mesh.vertices), np.float32)
+            body.data.vertices.foreach_set("co", vertices.ravel())
+            body.data.update()
+    for thing in context.view_layer.objects:
+        thing.select_set(thing in selected)
+    context.view_layer.objects.active = active
+    if active is not None and mode != "OBJECT":
+        bpy.ops.object.mode_set(mode=mode)
+
+
 def _make_only_active(context: bpy.types.Context, thing: bpy.types.Object) -> None:
     active = context.view_layer.objects.active
     if active is not None and active.mode != "OBJECT":

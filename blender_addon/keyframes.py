@@ -8,7 +8,7 @@ import numpy as np
 
 from .core import character_retarget, euler_angles, key_reduction, retarget, rotations, timing
 
-_LINEAR = 1
+_CONSTANT, _LINEAR = 0, 1
 
 
 def write_keyframes(
@@ -30,6 +30,38 @@ def write_keyframes(
         for axis in range(3 if location is not None else 0):
             _write_curve(curves, groups, f"{path}.location", axis, frames, location[:, axis], name)
     return action
+
+
+def rewrite_keyframes(
+    armature: bpy.types.Object, rig: retarget.RigDefinition, animation: retarget.RigAnimation, start_frame: int
+) -> None:
+    """Put an animation in place of the armature's present one, in the same action; other curves of it stay."""
+    curves, groups = _own_curves(armature)
+    frames = np.arange(start_frame, start_frame + len(animation), dtype=np.float32)
+    for bone, name in enumerate(rig.bone_names):
+        path = f'pose.bones["{bpy.utils.escape_identifier(name)}"]'
+        for axis in range(4):
+            values = animation.rotations_wxyz[:, bone, axis]
+            _replace_curve(curves, groups, f"{path}.rotation_quaternion", axis, frames, values, name)
+        location = (animation.root_location, animation.pelvis_location)[bone] if bone < 2 else None
+        for axis in range(3 if location is not None else 0):
+            _replace_curve(curves, groups, f"{path}.location", axis, frames, location[:, axis], name)
+
+
+def write_steps(armature: bpy.types.Object, path: str, frames: np.ndarray, values: np.ndarray, group: str) -> None:
+    """Key a property of the armature with values that hold until the next key, in its action."""
+    curves, groups = _own_curves(armature)
+    _replace_curve(curves, groups, path, 0, frames, values, group)
+    points = curves.find(path, index=0).keyframe_points
+    points.foreach_set("interpolation", np.full(len(points), _CONSTANT, np.int32))
+
+
+def find_curve(armature: bpy.types.Object, path: str) -> bpy.types.FCurve | None:
+    """The curve that animates a property of the armature, if there is one."""
+    animation_data = armature.animation_data
+    if animation_data is None or animation_data.action is None:
+        return None
+    return _own_curves(armature)[0].find(path, index=0)
 
 
 def write_character_keyframes(
@@ -158,6 +190,35 @@ def _new_action(armature: bpy.types.Object, name: str):
     animation_data.action_slot = slot
     bag = action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
     return action, bag.fcurves, bag.groups
+
+
+def _own_curves(armature: bpy.types.Object):
+    """(its collection of F-curves, its collection of groups) of the armature's action; a new one where it has none."""
+    animation_data = armature.animation_data
+    action = animation_data.action if animation_data else None
+    if action is None:
+        return _new_action(armature, armature.name)[1:]
+    if not _has_slots(action):
+        return action.fcurves, action.groups
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
+    if animation_data.action_slot is None:
+        animation_data.action_slot = action.slots.new(id_type="OBJECT", name=armature.name)
+    bag = strip.channelbag(animation_data.action_slot, ensure=True)
+    return bag.fcurves, bag.groups
+
+
+def _replace_curve(curves, groups, path: str, axis: int, frames: np.ndarray, values: np.ndarray, group: str) -> None:
+    curve = curves.find(path, index=axis)
+    if curve is not None:
+        if len(curve.keyframe_points) == len(frames):
+            points = np.stack([frames, np.asarray(values, np.float32)], axis=1).ravel()
+            curve.keyframe_points.foreach_set("co", points)
+            curve.keyframe_points.foreach_set("interpolation", np.full(len(frames), _LINEAR, np.int32))
+            curve.update()
+            return
+        curves.remove(curve)
+    _write_curve(curves, groups, path, axis, frames, values, group)
 
 
 def _write_curve(curves, groups, path: str, axis: int, frames: np.ndarray, values: np.ndarray, group: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from . import armature as armatures
-from . import keyframes, stored_motion
+from . import cleanup, keyframes, stored_motion
 from .core import body_mesh, bone_maps, motion_file, retarget, root_motion
 
 SOURCE_PROPERTY = "swingtwist"
@@ -66,7 +66,7 @@ def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placemen
         for path, body in zip(paths, bodies, strict=True)
     ]
     armatures = []
-    for record, mesh in zip(records, meshes, strict=True):
+    for path, record, mesh in zip(paths, records, meshes, strict=True):
         named = placement
         if len(records) > 1:
             named = replace(
@@ -74,7 +74,9 @@ def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placemen
                 object_name=f"{placement.object_name}_{record.person_id}",
                 clip_name=f"{placement.clip_name}_{record.person_id}",
             )
-        armatures.append(add_person(context, record, mesh, named)[0])
+        armature = add_person(context, record, mesh, named)[0]
+        cleanup.remember_job(armature, path, record, named.start_frame, named.naming, named.root_mode)
+        armatures.append(armature)
     for armature in armatures:
         armature.select_set(True)
     frame_count = max(len(record.motion) for record in records)

@@ -26,6 +26,15 @@ def store_motion(armature: bpy.types.Object, record: motion_file.MotionRecord) -
     armature[MOTION_PROPERTY] = text
 
 
+def replace_stored_motion(armature: bpy.types.Object, path: Path) -> None:
+    """Keep the motion of a file in place of the one the armature keeps, if it keeps one. Raises OSError."""
+    if has_motion(armature):
+        letters = base64.b64encode(path.read_bytes()).decode("ascii")
+        text = armature[MOTION_PROPERTY]
+        text.clear()
+        text.write("\n".join(letters[at : at + _LINE] for at in range(0, len(letters), _LINE)))
+
+
 def has_motion(thing: bpy.types.Object) -> bool:
     """Whether the object is an armature that keeps its motion."""
     return thing.type == "ARMATURE" and isinstance(thing.get(MOTION_PROPERTY), bpy.types.Text)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators of the clean-up: refine with given settings, correct the floor and what is upright, and go back."""
+
+import re
+from typing import Any
+
+import bpy
+
+from . import cleanup
+from .cleanup_properties import annotations
+from .cleanup_state import read_state
+
+
+class _CleanupOperator:
+    """Changes settings of the active armature's capture: at once without a window or where asked for, else soon."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return read_state(context.object) is not None
+
+    def _change(
+        self, context: bpy.types.Context, changes: dict[str, Any], *, detect_contacts: bool = False
+    ) -> set[str]:
+        cleanup.want(context.object, changes, detect_contacts=detect_contacts)
+        if not bpy.app.background:
+            return {"FINISHED"}
+        return self._refine(context, {})
+
+    def _refine(self, context: bpy.types.Context, changes: dict[str, Any]) -> set[str]:
+        try:
+            cleanup.refine_now(context, context.object, changes)
+        except cleanup.CleanupFailed as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class SWINGTWIST_OT_refine(_CleanupOperator, bpy.types.Operator):
+    """Clean the motion up again with these settings and the contacts of the dope sheet; what is not given stays"""
+
+    bl_idname = "swingtwist.refine"
+    bl_label = "Clean Up Motion"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    __annotations__ = annotations()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        names = [name for name in cleanup.DEFAULTS if name != "contacts" and self.properties.is_property_set(name)]
+        return self._refine(context, {name: getattr(self, name) for name in names})
+
+
+class SWINGTWIST_OT_floor_here(_CleanupOperator, bpy.types.Operator):
+    """This foot stands on the floor at the current frame: one foot shifts the floor, several tilt it"""
+
+    bl_idname = "swingtwist.floor_here"
+    bl_label = "Foot on Floor Here"
+
+    side: bpy.props.EnumProperty(name="Foot", items=[("left", "Left", "Left foot"), ("right", "Right", "Right foot")])
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        words = cleanup.shown_settings(context.object)["floor_at"].split()
+        word = f"{self.side}@{_moment(context)}"
+        return self._change(context, {"floor_at": " ".join([*(one for one in words if one != word), word])})
+
+
+class SWINGTWIST_OT_level_here(_CleanupOperator, bpy.types.Operator):
+    """The person stands upright at the current frame, which says where up is"""
+
+    bl_idname = "swingtwist.level_here"
+    bl_label = "Level to This Frame"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._change(context, {"level_at": _moment(context)})
+
+
+class SWINGTWIST_OT_reset_floor(_CleanupOperator, bpy.types.Operator):
+    """Take the floor and the direction of up from the capture again"""
+
+    bl_idname = "swingtwist.reset_floor"
+    bl_label = "Reset Floor"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._change(context, {"floor_at": "", "level_at": ""})
+
+
+class SWINGTWIST_OT_reset_contacts(_CleanupOperator, bpy.types.Operator):
+    """Forget edited foot contacts and detect them again"""
+
+    bl_idname = "swingtwist.reset_contacts"
+    bl_label = "Detect Contacts Again"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._change(context, {"contacts": ""}, detect_contacts=True)
+
+
+class SWINGTWIST_OT_apply_contacts(_CleanupOperator, bpy.types.Operator):
+    """Plant the feet by the Foot Contacts curves as they are in the dope sheet now"""
+
+    bl_idname = "swingtwist.apply_contacts"
+    bl_label = "Apply Edited Contacts"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._change(context, {})
+
+
+class SWINGTWIST_OT_reset_cleanup(_CleanupOperator, bpy.types.Operator):
+    """Every clean-up setting back to its default, detected contacts included"""
+
+    bl_idname = "swingtwist.reset_cleanup"
+    bl_label = "Reset All"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self._change(context, dict(cleanup.DEFAULTS), detect_contacts=True)
+
+
+def _moment(context: bpy.types.Context) -> str:
+    """The current frame as the engine's settings name it: seconds of the motion, and whose."""
+    state = read_state(context.object)
+    time_s = f"{state.time_s(context.scene.frame_current_final):.4f}"
+    return f"{re.sub('0+$', '', time_s).rstrip('.')}#{state.person_id}"
+
+
+_CLASSES = (
+    SWINGTWIST_OT_refine, SWINGTWIST_OT_floor_here, SWINGTWIST_OT_level_here, SWINGTWIST_OT_reset_floor,
+    SWINGTWIST_OT_reset_contacts, SWINGTWIST_OT_apply_contacts, SWINGTWIST_OT_reset_cleanup,
+)  # fmt: skip
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the sidebar that cleans the active armature's motion up."""
+
+import textwrap
+
+import bpy
+
+from . import cleanup
+from .cleanup_properties import FACTORS
+from .cleanup_state import read_state
+
+
+class SWINGTWIST_PT_cleanup(bpy.types.Panel):
+    bl_label = "Clean-up"
+    bl_idname = "SWINGTWIST_PT_cleanup"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Mocap"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, state = self.layout, read_state(context.object)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        if state is None:
+            layout.label(text="Select a captured armature", icon="ARMATURE_DATA")
+            return
+        settings = context.window_manager.swingtwist_cleanup
+        busy, message = cleanup.status(context.object)
+        layout.prop(settings, "smoothing")
+        regions = layout.column(align=True)
+        regions.enabled = settings.smoothing != "off"
+        for name in FACTORS:
+            regions.prop(settings, name, slider=True)
+        layout.prop(settings, "outliers", slider=True)
+        gaps = layout.column(align=True)
+        gaps.prop(settings, "gaps")
+        gaps.prop(settings, "fill")
+        layout.separator()
+        layout.prop(settings, "foot_lock")
+        contacts = layout.row(align=True)
+        contacts.operator("swingtwist.apply_contacts", icon="KEYINGSET")
+        contacts.operator("swingtwist.reset_contacts", text="", icon="LOOP_BACK")
+        layout.label(text="Contacts are yours" if state.given_contacts else "Contacts are detected")
+        layout.separator()
+        _draw_floor(layout, settings, state)
+        layout.separator()
+        layout.prop(settings, "root_motion")
+        layout.prop(settings, "height")
+        layout.operator("swingtwist.reset_cleanup", icon="LOOP_BACK")
+        if busy:
+            layout.label(text="Working", icon="SORTTIME")
+        if message:
+            # Labels do not wrap; about eight pixels hold a letter.
+            letters = max(16, int(context.region.width / (8 * context.preferences.system.ui_scale)))
+            lines = layout.column(align=True)
+            for number, line in enumerate(textwrap.wrap(message, letters)):
+                lines.label(text=line, icon="NONE" if number else "ERROR")
+
+
+def _draw_floor(layout: bpy.types.UILayout, settings, state) -> None:
+    column = layout.column(align=True)
+    column.label(text="At this frame:")
+    feet = column.row(align=True)
+    feet.operator("swingtwist.floor_here", text="Left Foot on Floor").side = "left"
+    feet.operator("swingtwist.floor_here", text="Right Foot on Floor").side = "right"
+    row = column.row(align=True)
+    row.operator("swingtwist.level_here", text="Person Is Upright")
+    row.operator("swingtwist.reset_floor", text="", icon="LOOP_BACK")
+    for word in settings.floor_at.split():
+        side, _, moment = word.partition("@")
+        column.label(text=f"{side.capitalize()} foot at {moment.partition('#')[0]} s", icon="CHECKMARK")
+    if settings.level_at:
+        column.label(text=f"Upright at {settings.level_at.partition('#')[0]} s", icon="CHECKMARK")
+
+
+def register() -> None:
+    bpy.utils.register_class(SWINGTWIST_PT_cleanup)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(SWINGTWIST_PT_cleanup)
