@@ -85,6 +85,10 @@ def build_parser() -> argparse.ArgumentParser:
     imported.add_argument(
         "--raw", action="store_true", help="keep rotations and path as they are: no cleaning, no floor, no foot lock"
     )
+    imported.add_argument(
+        "--people-folder", type=Path, metavar="DIR",
+        help="also keep motion_<id>.npz and body_<id>.npz of every person in this folder",
+    )  # fmt: skip
     _add_out(imported)
     _add_progress(imported)
     _add_settings(imported, ("video", "detection", "people", "ik"), renamed={"fps": "output-fps"})

@@ -89,8 +89,11 @@ def _import(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
 
     fps = None if arguments.source_fps is None else parse_rate(arguments.source_fps)
     request = ImportRequest(fps, _settings(arguments), UpAxis(arguments.up))
-    files, people = import_file(arguments.file, arguments.out, request, reporter, raw=arguments.raw)
-    reporter.result("", [str(path) for path in files], people)
+    folder: Path | None = arguments.people_folder
+    files, people = import_file(
+        arguments.file, arguments.out, request, reporter, raw=arguments.raw, people_folder=folder
+    )
+    reporter.result("" if folder is None else str(folder), [str(path) for path in files], people)
     return 0
 
 

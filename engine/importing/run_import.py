@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rig.body_mesh import BodyMesh, save_body_mesh
 from rig.frames import rigid_inverse
 from rig.motion import Motion
-from rig.motion_file import MotionRecord
+from rig.motion_file import MotionRecord, save_motion
 from rig.resample import resample
 from rig.timing import parse_rate
 
@@ -20,6 +21,7 @@ from ..body.source import load_body
 from ..camera import Camera
 from ..contacts import detect_contacts
 from ..corrections import correct_world, parse_corrections
+from ..errors import OutputError
 from ..floor import settle_height, settle_on_floor
 from ..foot_lock import lock_feet, mean_slide_m
 from ..gaps import fill_gaps
@@ -37,11 +39,18 @@ from .source_file import open_source
 
 
 def import_file(
-    path: Path, outputs: Sequence[Path], request: ImportRequest, reporter: Reporter, *, raw: bool = False
+    path: Path,
+    outputs: Sequence[Path],
+    request: ImportRequest,
+    reporter: Reporter,
+    *,
+    raw: bool = False,
+    people_folder: Path | None = None,
 ) -> tuple[list[Path], list[int]]:
     """Import a file and write `outputs`; returns the paths written and the ids of the people.
 
-    raw   keep rotations and path as the file has them: no cleaning, no floor, no foot lock; the output rate still holds
+    raw            keep rotations and path as the file has them: no cleaning, no floor, no foot lock; the output rate still holds
+    people_folder  where to keep motion_<id>.npz and body_<id>.npz of every person too
     Raises EngineError.
     """
     settings = request.settings
@@ -75,8 +84,20 @@ def import_file(
     meshes = [person.mesh or body.mesh(person.motion.betas) for person in people]
     reporter.progress("export", 0, len(outputs))
     written = write_outputs(outputs, records, meshes, settings)
+    if people_folder is not None:
+        _keep_people(people_folder, records, meshes)
     reporter.progress("export", len(outputs), len(outputs))
     return written, [record.person_id for record in records]
+
+
+def _keep_people(folder: Path, records: Sequence[MotionRecord], meshes: Sequence[BodyMesh]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for record, mesh in zip(records, meshes, strict=True):
+            save_motion(folder / f"motion_{record.person_id}.npz", record)
+            save_body_mesh(folder / f"body_{record.person_id}.npz", mesh)
+    except OSError as error:
+        raise OutputError(f"the people cannot be kept in {folder}: {error.strerror or error}") from error
 
 
 def _clean(

@@ -301,8 +301,12 @@ def test_own_motion_stays_as_it_is_and_keeps_its_body(tmp_path: Path) -> None:
 def test_several_people_get_a_file_each(tmp_path: Path) -> None:
     (tmp_path / "w.pkl").write_bytes(wham()[0])
     command = ["import", str(tmp_path / "w.pkl"), "--fps", "30", "--out", str(tmp_path / "a.amass.npz"),
-               "--out", str(tmp_path / "b.npz"), "--progress", "none"]  # fmt: skip
+               "--out", str(tmp_path / "b.npz"), "--people-folder", str(tmp_path / "people"),
+               "--progress", "none"]  # fmt: skip
     assert main(command) == 0
+    assert {path.name for path in (tmp_path / "people").iterdir()} == {
+        "motion_3.npz", "motion_8.npz", "body_3.npz", "body_8.npz"
+    }  # fmt: skip
     written = {path.name for path in tmp_path.glob("*.npz")}
     assert written == {"a_3.amass.npz", "a_8.amass.npz", "b_3.npz", "b_8.npz"}
 
