@@ -65,7 +65,7 @@ def bake_motion(
     motion = resample.resample(record.motion, timing.rate_from_blender(render.fps, render.fps_base))
     animation = character_retarget.retarget(character, mapping, motion, settings.retarget)
     if control_rig.is_control_rig(armature, mapping):
-        animation = control_rig.on_controls(context, armature, animation, mapping)
+        animation = control_rig.on_controls(context, armature, animation)
     action = keyframes.write_character_keyframes(
         armature, animation, settings.action_name, settings.start_frame, settings.tolerance
     )

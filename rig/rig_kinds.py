@@ -62,7 +62,7 @@ _SCHEMES = (
     _Scheme(
         RigKind.RIGIFY,
         (".L", ".R"),
-        _trunk("root", "torso", "spine_fk.001 spine_fk.002 spine_fk.003", "neck", "head"),
+        _trunk("root", "torso spine_fk", "spine_fk.001 spine_fk.002 spine_fk.003", "neck", "head"),
         _limbs(
             "shoulder{s}", "upper_arm_fk{s}", "forearm_fk{s}", "hand_fk{s}", "thigh_fk{s}", "shin_fk{s}", "foot_fk{s}",
             "toe_fk{s}|toe{s}",
@@ -158,7 +158,7 @@ def recognise(character: Character) -> BoneMapping | None:
 
 
 def _match(character: Character, scheme: _Scheme) -> BoneMapping | None:
-    for prefix, suffix in _affixes(character, scheme.trunk["pelvis"]):
+    for prefix, suffix in _affixes(character, scheme.trunk["pelvis"].split()[0]):
         names = {
             name[len(prefix) : len(name) - len(suffix)].lower(): name
             for name in character.bone_names

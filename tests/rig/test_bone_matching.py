@@ -57,7 +57,7 @@ RIGS = {
         _trunk("", "spine", "spine.001 spine.002 spine.003", "spine.004 spine.005", "spine.006"),
         "shoulder# upper_arm# forearm# hand# thigh# shin# foot# toe#", (".L", ".R"))),
     "rigify controls": (RigKind.RIGIFY, _parts(
-        _trunk("root", "torso", "spine_fk.001 spine_fk.002 spine_fk.003", "neck", "head"),
+        _trunk("root", "torso spine_fk", "spine_fk.001 spine_fk.002 spine_fk.003", "neck", "head"),
         "shoulder# upper_arm_fk# forearm_fk# hand_fk# thigh_fk# shin_fk# foot_fk# toe_fk#", (".L", ".R"))),
     "rigify deform": (RigKind.RIGIFY_DEFORM, _parts(
         _trunk("root", "DEF-spine", "DEF-spine.001 DEF-spine.002 DEF-spine.003", "DEF-spine.004 DEF-spine.005",
