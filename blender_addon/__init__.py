@@ -9,6 +9,7 @@ from . import (
     cleanup_panel,
     cleanup_properties,
     file_operators,
+    import_file,
     panels,
     preferences,
     properties,
@@ -28,8 +29,8 @@ bl_info = {
 }
 
 _MODULES = (
-    setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, file_operators,
-    cleanup_operators, retarget_operators, panels, cleanup_panel, retarget_panel,
+    setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, import_file,
+    file_operators, cleanup_operators, retarget_operators, panels, cleanup_panel, retarget_panel,
 )  # fmt: skip
 
 

@@ -9,26 +9,35 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from . import person, scene_files
 from .core import bone_maps, errors, root_motion
+from .import_file import FILE_PATTERN, UP_ITEMS, is_motion_file
 from .properties import BONE_NAME_ITEMS, ROOT_MOTION_ITEMS
 
 
 class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
-    """Add the person of a motion.npz file as a keyed armature, with the body beside it if there is one"""
+    """Add the people of motion files as keyed armatures: motion.npz, AMASS, GVHMR, WHAM, 4D-Humans, HybrIK, BVH, ..."""
 
     bl_idname = "swingtwist.import_motion"
     bl_label = "Import Motion"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filename_ext = ".npz"
-    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default=FILE_PATTERN, options={"HIDDEN"})
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     root_motion: bpy.props.EnumProperty(name="Root Motion", items=ROOT_MOTION_ITEMS, default="planar+yaw")
     bone_names: bpy.props.EnumProperty(name="Bone Names", items=BONE_NAME_ITEMS)
     start_frame: bpy.props.IntProperty(name="First Frame", default=1)
+    fps: bpy.props.StringProperty(
+        name="Frame Rate",
+        description="Frames a second, such as 25 or 29.97, for files of other programs that do not hold it; "
+        "empty takes the file's own",
+    )
+    up: bpy.props.EnumProperty(name="Up Axis", description="For files of other programs", items=UP_ITEMS)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         folder = Path(self.filepath).parent
         paths = [folder / item.name for item in self.files if item.name] or [Path(self.filepath)]
+        if not all(is_motion_file(path) for path in paths):
+            return self._import_foreign(paths)
         placement = person.Placement(
             object_name=paths[0].stem,
             clip_name=paths[0].stem,
@@ -46,6 +55,27 @@ class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
             return {"CANCELLED"}
         self.report({"INFO"}, f"Imported {len(armatures)} motion file(s)")
         return {"FINISHED"}
+
+    def _import_foreign(self, paths: list[Path]) -> set[str]:
+        """Hand a file of another program to the operator that runs the engine."""
+        if len(paths) > 1:
+            self.report({"ERROR"}, f"{len(paths)} files are chosen; choose files of other programs one at a time")
+            return {"CANCELLED"}
+        try:
+            outcome = bpy.ops.swingtwist.import_foreign(
+                "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT",
+                filepath=str(paths[0]),
+                fps=self.fps,
+                up=self.up,
+                root_motion=self.root_motion,
+                bone_names=self.bone_names,
+                start_frame=self.start_frame,
+            )
+        except RuntimeError as error:  # how the other operator's error report arrives here
+            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            return {"CANCELLED"}
+        # While the other one works there is nothing here to be undone or redone.
+        return {"FINISHED"} if "FINISHED" in outcome else {"CANCELLED"}
 
 
 class SWINGTWIST_OT_export(bpy.types.Operator, ExportHelper):

@@ -122,6 +122,7 @@ class InertUnpickler(pickle._Unpickler):
     # The unpickler in Python, not the one in C: there a few bytes can ask for gigabytes of memo.
 
     def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for a global. Raises ForbiddenGlobal for one that has none."""
         if (module, name) in _ALLOWED:
             return _ALLOWED[module, name]
         if module == "chumpy" or module.startswith("chumpy."):

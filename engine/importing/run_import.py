@@ -49,7 +49,7 @@ def import_file(
 ) -> tuple[list[Path], list[int]]:
     """Import a file and write `outputs`; returns the paths written and the ids of the people.
 
-    raw            keep rotations and path as the file has them: no cleaning, no floor, no foot lock; the output rate still holds
+    raw            keep rotations and path as the file has them: no cleaning, no floor, no foot lock
     people_folder  where to keep motion_<id>.npz and body_<id>.npz of every person too
     Raises EngineError.
     """

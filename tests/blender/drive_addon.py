@@ -67,6 +67,10 @@ try:
     bpy.ops.swingtwist.import_motion(filepath=str(folder / "fail.mp4"))
 except RuntimeError as error:
     told["bad_import"] = str(error)
+told["foreign"] = sorted(bpy.ops.swingtwist.import_motion(filepath=str(folder / "result.pkl"), fps="25", up="z"))
+told["foreign_objects"] = sorted(thing.name for thing in bpy.data.objects if thing.name.startswith("result"))
+told["foreign_arguments"] = json.loads(Path(os.environ["FAKE_ENGINE_ARGUMENTS"]).read_text())
+told["foreign_left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
 # An engine that still runs must not outlive the add-on.
 import swingtwist.capture as module  # noqa: E402

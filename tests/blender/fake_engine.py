@@ -1,7 +1,8 @@
 """Stands in for the capture engine: speaks its JSON lines about a made-up walk, at the pace asked for.
 
-`fake_engine.py run VIDEO --out DIR/motion.npz ...`; the video's name chooses the part it plays: `hang` never ends and
-ignores interrupts, `fail` ends with an error, `crash` dies without a word to the protocol, all else succeeds.
+`fake_engine.py run VIDEO --out DIR/motion.npz ...` or `fake_engine.py import FILE --people-folder DIR ...`; the
+file's name chooses the part it plays: `hang` never ends and ignores interrupts, `fail` ends with an error, `crash` dies without
+a word to the protocol, all else succeeds.
 """
 
 import json
@@ -65,6 +66,8 @@ def main(arguments):
         time.sleep(pause_s)
     say(event="warning", message="the camera's field of view is a guess")
     job = out.with_suffix(".mocap")
+    if arguments[0] == "import":
+        job = Path(arguments[arguments.index("--people-folder") + 1])
     job.mkdir()
     cameras = np.tile(np.eye(4), (len(motion), 1, 1))
     record = MotionRecord(motion, cameras, np.eye(3), (640, 480), 4, {"video": video.name})

@@ -15,6 +15,7 @@ from blender_scripts import run_inside
 from sample_bodies import box_body
 from sample_motions import walking
 
+from engine.cli.arguments import build_parser
 from rig.body_mesh import save_body_mesh
 from rig.frames import WORLD_TO_ARMATURE, rotate
 from rig.motion_file import MotionRecord, save_motion
@@ -73,6 +74,7 @@ def test_blender_itself_finds_the_zip_valid(package):
 def test_capture_import_export_and_cancel(blender_program, package, tmp_path, monkeypatch):
     for name in ("good clip ü", "fail", "crash", "hang"):
         (tmp_path / f"{name}.mp4").touch()
+    (tmp_path / "result.pkl").touch()
     engine = tmp_path / "mocap"
     engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "fake_engine.py"}" "$@"\n')
     engine.chmod(0o755)
@@ -104,7 +106,12 @@ def test_capture_import_export_and_cancel(blender_program, package, tmp_path, mo
     assert told["after_export"] == ["Scene", "good clip ü", [1.0, float(len(motion))], 1, len(motion)]
     assert b"Armature\x00\x01Model" in (tmp_path / "exported.fbx").read_bytes()
     assert told["imported"] == ["root", "mixamorig:Hips"]
-    assert "fail.mp4 is not a motion.npz file" in told["bad_import"]
+    assert "No person was found" in told["bad_import"]
+    assert told["foreign"] == ["FINISHED"]
+    assert told["foreign_objects"] == ["result", "result_Body"]
+    assert told["foreign_arguments"][:6] == ["import", str(tmp_path / "result.pkl"), "--fps", "25", "--up", "z"]
+    assert told["foreign_left_over"] == []
+    build_parser().parse_args(told["foreign_arguments"])
     assert told["cancel_s"] < 2.0
     assert told["child"] in ("gone", "Z")
 
