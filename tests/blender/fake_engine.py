@@ -1,8 +1,8 @@
 """Stands in for the capture engine: speaks its JSON lines about a made-up walk, at the pace asked for.
 
-`fake_engine.py run VIDEO --out DIR/motion.npz ...` or `fake_engine.py import FILE --people-folder DIR ...`; the
-file's name chooses the part it plays: `hang` never ends and ignores interrupts, `fail` ends with an error, `crash` dies without
-a word to the protocol, all else succeeds.
+`fake_engine.py run VIDEO --out DIR/motion.npz ...` or `fake_engine.py import FILE --people-folder DIR ...`;
+the file's name chooses the part it plays: `hang` never ends and ignores interrupts, `fail` ends with an error, `crash`
+dies without a word to the protocol, all else succeeds.
 """
 
 import json
