@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 
 class TorchPredictor:
-    """A network of `engine.models` on its device, as a Predictor."""
+    """A network of `engine.models` on its device, as a Predictor; the module serves for nothing else afterwards."""
 
     def __init__(self, network: PoseNetwork, title: str, licence: str) -> None:
-        self._network = network.eval()
+        from ..models.inference import FastNetwork
+
+        self._network = FastNetwork(network)
         layer = network.hybrik_layer
         architecture = network.architecture
         self.facts = NetworkFacts(
@@ -36,11 +38,7 @@ class TorchPredictor:
 
     def predict(self, crops: np.ndarray) -> NetworkEvidence:
         """See `Predictor`."""
-        import torch
-
-        device = self._network.hybrik_layer.v_template.device
-        with torch.inference_mode():
-            said = self._network.evidence(torch.from_numpy(crops).to(device))
+        said = self._network.evidence(crops)
         betas = _numpy(said.betas)
         return NetworkEvidence(
             uvd=_numpy(said.uvd),

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from engine.errors import InputError
 
@@ -38,6 +40,8 @@ class TransformerSettings:
     feed_forward_layers, feed_forward_width   linear layers of each feed-forward part, entries between them
     dropout           share of each sub-layer's output set to zero
     kept_tokens       (low, high) shares: the tokens each picture keeps in training are drawn between them
+    recompute         in training calculate each block again for its backward pass: a fraction of the memory for a third
+                      more time of the head, the same numbers
     """
 
     blocks: int = 6
@@ -48,6 +52,7 @@ class TransformerSettings:
     dropout: float = 0.1
     kept_tokens: tuple[float, float] = (0.2, 1.0)
     rectifier: Rectifier = Rectifier.LEAKY_RELU
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         """Raises InputError for sizes that make no network."""
@@ -80,18 +85,25 @@ class LadderTransformer(nn.Module):
         self.ffn_src, self.ffn_tgt = (nn.ModuleList(FeedForward(settings) for _ in blocks) for _ in range(2))
         self.output_projection = nn.Linear(width, token_width)
         self.dropout = nn.Dropout(settings.dropout)
+        self.recompute = settings.recompute
 
     def forward(self, sources: Tensor, targets: Tensor) -> Tensor:
         """Source tokens (N, S, C) and target templates (N, T, C) to what was read for each target, (N, T, C)."""
         s = self.input_projection_src(sources)
         t = self.input_projection_tgt(targets)
         for rung in range(len(self.mha_src)):
-            s = self._attend(self.mha_src[rung], self.layer_norm_src[rung], s, s)
-            s = self.ffn_src[rung](s)
-            t = self._attend(self.mha_tgt[rung], self.layer_norm_tgt[rung], t, t)
-            t = self._attend(self.mha_cross[rung], self.layer_norm_cross[rung], t, s)
-            t = self.ffn_tgt[rung](t)
+            if self.recompute and self.training:
+                s, t = checkpoint(self._climb, rung, s, t, use_reentrant=False)
+            else:
+                s, t = self._climb(rung, s, t)
         return self.output_projection(t)
+
+    def _climb(self, rung: int, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        s = self._attend(self.mha_src[rung], self.layer_norm_src[rung], s, s)
+        s = self.ffn_src[rung](s)
+        t = self._attend(self.mha_tgt[rung], self.layer_norm_tgt[rung], t, t)
+        t = self._attend(self.mha_cross[rung], self.layer_norm_cross[rung], t, s)
+        return s, self.ffn_tgt[rung](t)
 
     def _attend(self, attention: nn.Module, normalisation: nn.Module, asking: Tensor, asked: Tensor) -> Tensor:
         return torch.relu(normalisation(self.dropout(attention(asking, asked)) + asking))
@@ -124,7 +136,7 @@ class FeedForward(nn.Module):
         inner = [settings.feed_forward_width] * (settings.feed_forward_layers - 1)
         widths = [settings.model_width, *inner, settings.model_width]
         self.fc_layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
-        self.rectify = nn.LeakyReLU(0.01) if settings.rectifier is Rectifier.LEAKY_RELU else nn.ReLU()
+        self.rectify = _rectifier(settings.rectifier)
         self.layer_norm = Normalisation(settings.model_width)
         self.dropout = nn.Dropout(settings.dropout)
 
@@ -146,5 +158,30 @@ class Normalisation(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(..., D) to (..., D)."""
+        if self.training:
+            return self.a_2 * _Standardised.apply(tokens) + self.b_2
         centred = tokens - tokens.mean(dim=-1, keepdim=True)
         return self.a_2 * centred / (tokens.std(dim=-1, keepdim=True) + NORM_EPSILON) + self.b_2
+
+
+class _Standardised(torch.autograd.Function):
+    """(x - mean) / (standard deviation + epsilon), which keeps one array for the backward pass and not four."""
+
+    @staticmethod
+    def forward(ctx: Any, tokens: Tensor) -> Tensor:  # type: ignore[override]
+        deviation = tokens.std(dim=-1, keepdim=True)
+        unit = (tokens - tokens.mean(dim=-1, keepdim=True)) / (deviation + NORM_EPSILON)
+        ctx.save_for_backward(unit, deviation)
+        return unit
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        unit, deviation = ctx.saved_tensors
+        through_mean = (gradient - gradient.mean(dim=-1, keepdim=True)) / (deviation + NORM_EPSILON)
+        spread = (unit.shape[-1] - 1) * deviation.clamp_min(torch.finfo(unit.dtype).tiny)
+        return through_mean - unit * ((gradient * unit).sum(dim=-1, keepdim=True) / spread)
+
+
+def _rectifier(kind: Rectifier) -> nn.Module:
+    """In place: what comes in is needed no more, so that training keeps one array for each layer and not two."""
+    return nn.LeakyReLU(0.01, inplace=True) if kind is Rectifier.LEAKY_RELU else nn.ReLU(inplace=True)
