@@ -44,7 +44,8 @@ def humanoid(parts: dict[str, list[str]], arms_down_deg: float = 0.0, height: fl
     put("root", [root], root + np.array([0.0, 0.2, 0.0]), None)
     spine, neck = len(parts.get("spine", [])), len(parts.get("neck", []))
     low, high, top = pelvis + np.array([0.0, 0.0, 0.1]), np.array([0.0, 0.01, 1.45]), head
-    put("pelvis", [pelvis], low, ends.get("root"))
+    centre = max(len(parts["pelvis"]), 1)
+    put("pelvis", [pelvis + (low - pelvis) * k / centre for k in range(centre)], low, ends.get("root"))
     put("spine", [low + (high - low) * k / max(spine, 1) for k in range(spine)], high, ends["pelvis"])
     chest = ends.get("spine", ends["pelvis"])
     put("neck", [high + (top - high) * k / max(neck, 1) for k in range(neck)], top, chest)
