@@ -17,7 +17,11 @@ CHANNELS = 64
 
 
 class TinyBackbone(nn.Module):
-    """Pictures (N, 3, 256, 256) to a map (N, 64, 8, 8), without statistics over the batch."""
+    """Pictures (N, 3, 256, 256) to a map (N, 64, 8, 8), without statistics over the batch.
+
+    The map is enlarged, so that what is seen stands out from the places and templates it is added to, or the first
+    hundreds of steps would go by before the transformer looks at the picture.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +32,7 @@ class TinyBackbone(nn.Module):
         )  # fmt: skip
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layers(images)
+        return 8.0 * self.layers(images)
 
 
 def fill_body(network: PoseNetwork, arrays: dict[str, np.ndarray]) -> None:
@@ -48,7 +52,7 @@ def fill_body(network: PoseNetwork, arrays: dict[str, np.ndarray]) -> None:
 
 def tiny_network(seed: int = 0, dropout: float = 0.0, kept_tokens: tuple[float, float] = (1.0, 1.0)) -> RayNetwork:
     torch.manual_seed(seed)
-    settings = TransformerSettings(2, 4, 64, 2, 64, dropout, kept_tokens)
+    settings = TransformerSettings(1, 2, 64, 2, 64, dropout, kept_tokens)
     network = RayNetwork(Architecture.HYBRIK_TRANSFORMER_RESNET34, TinyBackbone(), TransformerHead(CHANNELS, settings))
     fill_body(network, small_body())
     return network
