@@ -5,13 +5,14 @@ import enum
 import json
 import os
 import shutil
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _MADE_BY = "Mocap from Video (Swingtwist)"
 _MARKER = "setup.json"
 _LOG = "setup.log"
-_FOLDERS = ("env", "cache", "tmp")
+_FOLDERS = ("env", "downloads", "tmp")
 
 
 class ForeignFolder(Exception):
@@ -45,7 +46,7 @@ class EngineHome:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # Short names: Windows refuses paths of more than 260 letters, and packages nest deeply.
-        self.environment, self.cache, self.temporary = (folder / name for name in _FOLDERS)
+        self.environment, self.downloads, self.temporary = (folder / name for name in _FOLDERS)
         self.log = folder / _LOG
 
     @property
@@ -68,7 +69,8 @@ class EngineHome:
             self.folder.mkdir(parents=True, exist_ok=True)
             state = HomeState()
             self.remember(state)
-        for folder in (self.cache, self.temporary):
+        self.tidy()
+        for folder in (self.downloads, self.temporary):
             folder.mkdir(exist_ok=True)
         return state
 
@@ -93,11 +95,18 @@ class EngineHome:
         """Remove the environment, keeping what was downloaded."""
         _delete(self.environment)
 
-    def delete_scratch(self, downloads: bool) -> None:
-        """Remove temporary files, and the downloads too where nobody resumes."""
+    def tidy(self) -> None:
+        """Empty the folder of temporary files, keeping the packages that pip had fetched whole when it was ended."""
+        for wheel in sorted(self.temporary.rglob("*.whl")):
+            # The list at the end of the file tells that all of it arrived; pip checks its hash when it is used.
+            if zipfile.is_zipfile(wheel) and self.downloads.is_dir():
+                wheel.replace(self.downloads / wheel.name)
         _delete(self.temporary)
-        if downloads:
-            _delete(self.cache)
+
+    def delete_downloads(self) -> None:
+        """Remove what was downloaded, once nobody resumes any more."""
+        _delete(self.temporary)
+        _delete(self.downloads)
 
     def remove(self) -> None:
         """Delete everything that a set-up made, and nothing else. Raises ForeignFolder and OSError."""

@@ -27,6 +27,7 @@ ROOM_BYTES = 2_500_000_000
 _DOCTOR_WITHIN_S = 180.0
 _LOG_TAIL = 6
 _ISOLATED = ("-I", "-u", "-X", "utf8")
+_WHEELS_ONLY = ("--only-binary", ":all:")
 _PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input", "--no-color")
 _Work = Generator[None, None, None]
 
@@ -40,7 +41,8 @@ class Step(enum.Enum):
 
     FIND = ("Find Python", 0.0)
     MAKE = ("Make the environment", 0.03)
-    INSTALL = ("Download and install", 0.1)
+    DOWNLOAD = ("Download packages", 0.1)
+    INSTALL = ("Install", 0.7)
     VERIFY = ("Verify", 0.93)
 
     @property
@@ -148,7 +150,6 @@ class Setup:
         if not half_done and str(python.path) == self._state.python:
             return
         self._begin(Step.MAKE)
-        self._check_room()
         self._remember(stage=Stage.MAKING, python=str(python.path), version="", content="")
         self._home.delete_environment()
         command = [str(python.path), *_ISOLATED, "-m", "venv", str(self._home.environment)]
@@ -187,35 +188,39 @@ class Setup:
         return found
 
     def _install(self) -> _Work:
-        self._begin(Step.INSTALL)
         if self._state.stage is not Stage.MADE and self._state.content == self._wheel.content:
             self._say("The packages are there")
             return
-        self._check_room()
+        update = self._state.stage is not Stage.MADE
         python = [str(self._home.python), *_ISOLATED, *_PIP]
-        progress = PipProgress(self._home.temporary, lambda: self._home.installed_packages)
-        span = Step.VERIFY.begin - Step.INSTALL.begin
+        folder = self._options.wheels_folder
+        if not folder:
+            # Files that arrived stay in a folder of our own, so that an interrupted set-up finds them again.
+            folder = str(self._home.downloads)
+            self._check_room()
+            command = [*python, "download", *_WHEELS_ONLY, "--dest", folder, str(self._wheel.path)]
+            yield from self._run_pip(command, Step.DOWNLOAD, Step.INSTALL.begin)
+        self._check_room()
+        self._remember(stage=Stage.INSTALLING)  # from here on a kill leaves half a package behind
+        if update:
+            yield from self._run([*python, "uninstall", "--yes", "swingtwist"])
+        source = ["--no-index", "--find-links", folder, "--no-cache-dir", "--no-warn-script-location"]
+        command = [*python, "install", *_WHEELS_ONLY, *source, str(self._wheel.path)]
+        yield from self._run_pip(command, Step.INSTALL, Step.VERIFY.begin)
+        self._remember(stage=Stage.INSTALLED, version=self._wheel.version, content=self._wheel.content)
 
-        def heard(line: str) -> None:
-            progress.feed(line)
-            if line.startswith("Installing collected packages") and self._state.stage is not Stage.INSTALLING:
-                # From here on a kill leaves half a package behind; before, only downloads.
-                self._remember(stage=Stage.INSTALLING)
+    def _run_pip(self, command: Sequence[str], step: Step, end: float) -> _Work:
+        self._begin(step)
+        progress = PipProgress(self._home.temporary, lambda: self._home.installed_packages)
 
         def tick() -> None:
-            self.fraction, self.text = Step.INSTALL.begin + span * progress.fraction, progress.text
+            part = progress.fetched_fraction if step is Step.DOWNLOAD else progress.installed_fraction
+            self.fraction = max(self.fraction, step.begin + (end - step.begin) * part)
+            self.text = progress.text
 
-        if self._state.stage is not Stage.MADE:
-            self._remember(stage=Stage.INSTALLING)
-            yield from self._run([*python, "uninstall", "--yes", "swingtwist"])
-        folder = self._options.wheels_folder
-        source = ["--no-index", "--find-links", folder] if folder else []
-        # The downloads stay in a folder of our own, so that an interrupted set-up finds them again.
-        options = ["--only-binary", ":all:", "--cache-dir", str(self._home.cache), "--no-warn-script-location"]
-        _lines, code = yield from self._run([*python, "install", *options, *source, str(self._wheel.path)], heard, tick)
+        _lines, code = yield from self._run(command, progress.feed, tick)
         if code != 0:
-            raise SetupFailed(progress.failure(folder, self._computer()))
-        self._remember(stage=Stage.INSTALLED, version=self._wheel.version, content=self._wheel.content)
+            raise SetupFailed(progress.failure(self._options.wheels_folder, self._computer()))
 
     def _verify(self) -> _Work:
         self._begin(Step.VERIFY)
@@ -231,7 +236,7 @@ class Setup:
             problem = self.report.problems[0]
             raise SetupFailed(f"{problem.text}; {problem.fix or 'set the engine up again'}")
         self._remember(stage=Stage.VERIFIED)
-        self._home.delete_scratch(downloads=True)
+        self._home.delete_downloads()
 
     def _run(
         self,
@@ -295,4 +300,4 @@ class Setup:
             self._log.close()
             self._log = None
             with contextlib.suppress(OSError):
-                self._home.delete_scratch(downloads=False)
+                self._home.tidy()

@@ -7,12 +7,15 @@ from pathlib import Path
 
 _COLLECTING = re.compile(r"Collecting ([A-Za-z0-9._-]+)")
 _PROCESSING = re.compile(r"Processing (\S.*\.whl)")
-_FETCHING = re.compile(r"(?:Downloading|Using cached) (\S+\.whl)(?:\s+\(([\d.]+)\s*([kMG]?)B\))?\s*$")
+_FETCHING = re.compile(
+    r"(?:Downloading|Using cached|File was already downloaded) (\S.*\.whl)(?:\s+\(([\d.]+)\s*([kMG]?)B\))?\s*$"
+)
+_METADATA = re.compile(r"\.whl\.metadata\b")
 _INSTALLING = re.compile(r"Installing collected packages: (.+)")
 _NO_MATCH = re.compile(r"No matching distribution found for ([^\s;(]+)")
 _BYTES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9}
-_FETCH_SHARE = 0.75
-"""The share of an installation's time that goes to fetching packages."""
+_USUAL_TOTAL = 30
+"""About as many packages as the engine brings; paces the bar where pip learns of packages only while it fetches."""
 
 _UNREACHABLE = (
     "NewConnectionError",
@@ -39,8 +42,8 @@ class PipProgress:
         self._fetched: list[str] = []
         self._size = 0.0
         self._to_install = 0
+        self._knows_total = False
         self._lines: list[str] = []
-        self._fraction = 0.0
 
     def feed(self, line: str) -> None:
         """Take in a line."""
@@ -52,20 +55,23 @@ class PipProgress:
             self._start(re.split(r"[/\\]", found[1])[-1], float(found[2] or 0) * _BYTES[found[3] or ""])
         elif found := _PROCESSING.match(text):
             self._start(re.split(r"[/\\]", found[1])[-1], 0.0)
+        elif _METADATA.search(text):
+            self._knows_total = True  # all is resolved before anything is fetched
         elif found := _COLLECTING.match(text):
             self._wanted.add(_plain(found[1]))
 
     @property
-    def fraction(self) -> float:
-        """How much is done, 0 to 1; never less than before."""
-        now = 0.0
-        if self._to_install:
-            now = _FETCH_SHARE + (1 - _FETCH_SHARE) * min(1.0, self._new() / self._to_install)
-        elif self._fetched:
-            part = self._arrived() / self._size if self._size else 0.0
-            now = _FETCH_SHARE * (len(self._fetched) - 1 + min(1.0, part)) / max(self._total(), len(self._fetched))
-        self._fraction = max(self._fraction, now)
-        return self._fraction
+    def fetched_fraction(self) -> float:
+        """How much was fetched, 0 to 1."""
+        if not self._fetched:
+            return 0.0
+        part = min(1.0, self._arrived() / self._size) if self._size else 0.0
+        return min(1.0, (len(self._fetched) - 1 + part) / self._total())
+
+    @property
+    def installed_fraction(self) -> float:
+        """How much was installed, 0 to 1."""
+        return min(1.0, self._new() / self._to_install) if self._to_install else 0.0
 
     @property
     def text(self) -> str:
@@ -74,11 +80,12 @@ class PipProgress:
             return f"Installing package {min(self._new() + 1, self._to_install)} of {self._to_install}"
         if not self._fetched:
             return "Looking for packages"
-        count = f"package {len(self._fetched)} of {max(self._total(), len(self._fetched))}"
+        of = f" of {self._total()}" if self._knows_total else ""
         name = self._fetched[-1].split("-")[0]
+        count = f"Package {len(self._fetched)}{of}: {name}"
         if self._size > 1e6:
-            return f"Fetching {count}: {name}, {self._arrived() / 1e6:.0f} of {self._size / 1e6:.0f} MB"
-        return f"Fetching {count}: {name}"
+            return f"{count}, {self._arrived() / 1e6:.0f} of {self._size / 1e6:.0f} MB"
+        return count
 
     def failure(self, wheels_folder: str, computer: str) -> str:
         """Why pip failed, one sentence that says what to do."""
@@ -110,7 +117,7 @@ class PipProgress:
             self._size = size
 
     def _total(self) -> int:
-        return len(self._wanted)
+        return max(len(self._wanted), len(self._fetched), 0 if self._knows_total else _USUAL_TOTAL)
 
     def _arrived(self) -> float:
         try:

@@ -75,7 +75,8 @@ def _draw_resting(layout: bpy.types.UILayout, preferences, state, letters: int) 
     if ready:
         layout.label(text=f"Engine {kept.version} is set up, made from {kept.python}", icon="CHECKMARK")
     elif not used:
-        layout.label(text="There is no engine yet: it captures, and lives outside of Blender", icon="INFO")
+        told = "Captures are made by an engine outside of Blender. There is none yet; setting it up takes a few minutes"
+        _draw_text(layout, told, letters, "INFO")
     if used and used != str(home.python):
         _draw_text(layout, f"The engine used is {used}", letters, "INFO")
     if state.message:

@@ -133,7 +133,7 @@ def test_sets_up_updates_reuses_and_removes(addon, make, home, tmp_path):
     setup = make(python=sys.executable)
     shown = finish(setup)
     titles = list(dict.fromkeys(title for title, _, _ in shown))
-    assert titles == ["Find Python", "Make the environment", "Download and install", "Verify"]
+    assert titles == ["Find Python", "Make the environment", "Install", "Verify"]
     fractions = [fraction for _, fraction, _ in shown]
     assert fractions == sorted(fractions)
     assert setup.report.works
@@ -141,7 +141,7 @@ def test_sets_up_updates_reuses_and_removes(addon, make, home, tmp_path):
     state = home.read()
     assert (state.stage.value, state.version) == ("verified", "1.0")
     assert home.installed_packages >= 3  # pip, the engine, its dependency
-    assert not home.cache.exists()
+    assert not home.downloads.exists()
     assert not home.temporary.exists()
 
     # Again: nothing is made or installed anew, all is verified.
@@ -204,6 +204,28 @@ def test_cancel_in_the_middle_kills_at_once_and_the_next_run_resumes(addon, make
     setup.cancel()
     assert home.read().stage.value == "making"
     finish(make())
+    assert home.read().stage.value == "verified"
+
+
+def test_downloads_of_an_interrupted_setup_are_used_again(addon, make, home, tmp_path, monkeypatch):
+    index = tmp_path / "index"
+    arrived = write_wheel(index, "dummy_dependency", "1.0", {"dummy_dependency.py": ""})
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    home.open()
+    unpacking = home.temporary / "pip-unpack-x"
+    unpacking.mkdir()
+    (unpacking / arrived.name).write_bytes(arrived.read_bytes())
+    (unpacking / "partial-1.0-py3-none-any.whl").write_bytes(arrived.read_bytes()[:-30])
+    home.tidy()
+    assert [path.name for path in home.downloads.iterdir()] == [arrived.name]
+    assert not home.temporary.exists()
+
+    shown = finish(make(wheels_folder=""))
+    titles = list(dict.fromkeys(title for title, _, _ in shown))
+    assert titles == ["Find Python", "Make the environment", "Download packages", "Install", "Verify"]
+    log = home.log.read_text(encoding="utf-8")
+    assert f"File was already downloaded {home.downloads / arrived.name}" in log
     assert home.read().stage.value == "verified"
 
 
@@ -335,14 +357,30 @@ def test_pip_output_is_read_from_old_and_new_pips(addon, tmp_path):
     (tmp_path / "pip-unpack-x").mkdir()
     with (tmp_path / "pip-unpack-x" / "numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl").open("wb") as file:
         file.truncate(9_150_000)
-    assert progress.text == "Fetching package 2 of 3: numpy, 9 of 18 MB"
-    assert progress.fraction == pytest.approx(0.75 * 1.5 / 3)
+    assert progress.text == "Package 2 of 3: numpy, 9 of 18 MB"
+    assert progress.fetched_fraction == pytest.approx(1.5 / 3)
     progress.feed("Using cached ml_dtypes-0.5.1-cp311-cp311-manylinux_2_17_x86_64.whl (4.7 MB)")
-    assert progress.text.startswith("Fetching package 3 of 3: ml_dtypes")
+    assert progress.text.startswith("Package 3 of 3: ml_dtypes")
     progress.feed("Installing collected packages: numpy, ml-dtypes, swingtwist")
     installed[0] = 3
     assert progress.text == "Installing package 2 of 3"
-    assert progress.fraction == pytest.approx(0.75 + 0.25 / 3)
+    assert progress.installed_fraction == pytest.approx(1 / 3)
+
+    # An index without metadata: packages are learnt of one by one, so no total is claimed.
+    progress = addon.pip_output.PipProgress(tmp_path, lambda: 2)
+    fractions = []
+    for line in (
+        "Collecting numpy<2,>=1.26 (from swingtwist==0.1.0)",
+        "  Downloading numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl (18.3 MB)",
+        "     ━━━━━━━━━━━━━━━━ 18.3/18.3 MB 32.8 MB/s eta 0:00:00",
+        "Collecting jax (from mediapipe==0.10.21->swingtwist==0.1.0)",
+        "  File was already downloaded /home dir/ü/jax-0.7.1-py3-none-any.whl",
+    ):
+        progress.feed(line)
+        fractions.append(progress.fetched_fraction)
+    assert progress.text == "Package 2: jax"
+    assert fractions == sorted(fractions)
+    assert 0 < fractions[-1] < 0.2
 
 
 @pytest.mark.parametrize(
