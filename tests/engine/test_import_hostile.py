@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import pytest
 
 from engine.body.open_body import load_open_body
 from engine.cli import main
-from engine.errors import EngineError, InputError
+from engine.errors import EngineError, InputError, MissingTool
 from engine.importing import result_pickle, source_file
 from engine.importing.importers import IMPORTERS, ImportedMotion, ImportRequest, find_importer
 from engine.importing.source_file import Container, open_source
@@ -200,3 +201,13 @@ def test_no_two_importers_claim_a_sample(tmp_path: Path) -> None:
         source = open_source(path)
         assert source.container is not Container.OTHER
         assert sum(importer.recognises(source) for importer in IMPORTERS) == 1
+
+
+def test_a_pytorch_file_without_pytorch_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("hmr4d_results/data.pkl", b"\x80\x02}.")
+    (tmp_path / "hmr4d_results.pt").write_bytes(stream.getvalue())
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingTool, match="needs PyTorch: install it with `pip install torch`"):
+        read(tmp_path / "hmr4d_results.pt")
