@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +16,11 @@ from .detection.landmark_detector import DetectorOptions
 from .detection.pose_networks import Device
 from .detection.selection import PersonSelection
 from .detection.store import DetectionStore
+from .detection.track_edits import Edit, load_edits
 from .errors import InputError, RigError
 from .image_poses.choice import check_network, load_predictor, network_options, uses_network
 from .image_poses.evidence import JOINTS, PersonEvidence, Predictor
-from .image_poses.run_network import person_folder, run_network
+from .image_poses.run_network import looked_at, person_folder, run_network
 from .image_poses.store import EvidenceStore
 from .job import Clip, Job, find_job
 from .poses import LandmarkSequence
@@ -121,6 +122,26 @@ def estimate_people(
     What an interrupted run left is gone on from; nothing is run where all is there. Raises EngineError; what was seen
     until then is kept.
     """
+    store = detect_people(job, reporter, on_frame)
+    if uses_network(job.settings):
+        edits = load_edits(job.folder, store.key)
+        run_network(
+            job.video,
+            read_options(job.settings),
+            landmark_sequences(store, chosen_people(job.settings), edits=edits),
+            job.clip.image_size,
+            network_options(job.settings),
+            lambda: load(job.settings),
+            job.network_folder,
+            store.key,
+            on_progress=lambda done, total: reporter.progress("network", done, total),
+        )
+
+
+def detect_people(
+    job: Job, reporter: Reporter, on_frame: Callable[[FrameDetections], None] = lambda frame: None
+) -> DetectionStore:
+    """Run the detector over what the job's store does not hold of its video yet; the store. Raises EngineError."""
     options, detector = read_options(job.settings), detector_options(job.settings)
     store = open_store(job.detections_folder, job.video_hash, options, detector)
     run = detect_video(
@@ -133,18 +154,12 @@ def estimate_people(
     )
     for warning in run.warnings:
         reporter.warning(warning)
-    if uses_network(job.settings):
-        run_network(
-            job.video,
-            options,
-            landmark_sequences(store, chosen_people(job.settings)),
-            job.clip.image_size,
-            network_options(job.settings),
-            lambda: load(job.settings),
-            job.network_folder,
-            store.key,
-            on_progress=lambda done, total: reporter.progress("network", done, total),
-        )
+    return store
+
+
+def track_edits(job: Job) -> tuple[Edit, ...]:
+    """The user's edits of the tracks that the job's detections make. Raises InputError where they are damaged."""
+    return load_edits(job.folder, DetectionStore(job.detections_folder).key)
 
 
 @dataclass(frozen=True)
@@ -175,8 +190,10 @@ class SeenPeople:
         return about
 
 
-def read_people(job: Job) -> SeenPeople:
-    """The people that the job's settings choose, from its stored detections.
+def read_people(job: Job, edits: Sequence[Edit] | None = None) -> SeenPeople:
+    """The people that the job's settings choose, from its stored detections and the edits of their tracks.
+
+    edits   None: those kept in the job
 
     Needs neither the video nor the network. Raises NobodyFound when there is nobody, InputError when the choice fits
     none or the detections are not all there.
@@ -188,7 +205,8 @@ def read_people(job: Job) -> SeenPeople:
             f"job {job.folder} holds the detections of only {store.progress().frames} frames of {job.video}, expected "
             "all; the same `mocap run` as before completes them"
         )
-    landmarks = landmark_sequences(store, chosen_people(settings))
+    edits = track_edits(job) if edits is None else edits
+    landmarks = landmark_sequences(store, chosen_people(settings), edits=edits)
     last_s = float(landmarks[0].times_s[-1])
     frame_s = float(1 / job.clip.fps)
     end_s = job.clip.end_s
@@ -203,6 +221,11 @@ def read_people(job: Job) -> SeenPeople:
                 raise InputError(
                     f"job {job.folder} holds nothing that model {settings.model} said about person "
                     f"{person.person_id}; `mocap run` with this person looks"
+                )
+            if kept.key.get("boxes") != looked_at(person, job.clip.image_size):
+                raise InputError(
+                    f"the track of person {person.person_id} in job {job.folder} was edited since model "
+                    f"{settings.model} looked; `mocap run` looks again"
                 )
             evidence[person.person_id] = kept.read()
     return SeenPeople(landmarks, job.clip, max(end_s, last_s + 0.5 * frame_s), evidence)

@@ -29,7 +29,7 @@ from .contacts import detect_contacts
 from .corrections import correct_world, parse_corrections
 from .detection.detections import FrameDetections
 from .errors import InputError
-from .estimate import SeenPeople, estimate_people, open_clip, output_rate, read_people
+from .estimate import SeenPeople, estimate_people, open_clip, output_rate, read_people, track_edits
 from .floor import settle_on_floor
 from .foot_lock import lock_feet, mean_slide_m
 from .gaps import fill_gaps
@@ -115,7 +115,7 @@ def refine_people(
 ) -> tuple[list[MotionRecord], list[BodyMesh]]:
     """Everybody's finished motion and body by the job's settings, from what the networks saw; writes nothing."""
     settings = job.settings
-    people = stages("people", read_people, _as_read(job))
+    people = stages("people", read_people, _as_read(job), track_edits(job))
     camera = stages("camera", Camera.from_fov, job.clip.image_size, settings.fov)
     given = find_contacts(settings.contacts, job.folder)
     records = reconstruct(people, camera, body, settings, reporter, given, stages)

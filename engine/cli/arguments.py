@@ -11,6 +11,7 @@ from typing import Any
 from .. import __version__
 from ..settings import load_toml, setting_fields, settings_from
 from .model_commands import add_models_parser
+from .people_command import add_people_arguments
 from .training_commands import add_dataset_parser, add_train_parser
 
 FORMATS = ("fbx", "glb", "bvh", "npz", "blend", "usdc", "pk")
@@ -92,6 +93,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_out(imported)
     _add_progress(imported)
     _add_settings(imported, ("video", "detection", "people", "ik"), renamed={"fps": "output-fps"})
+
+    people = command("people", "find the people of a video and list them; split and merge their tracks")
+    add_people_arguments(people)
+    _add_progress(people)
+    _add_settings(people, ("people", "camera", "body", "motion", "output"))
 
     preview = command("preview", "write an overlay video and a contact sheet of a job")
     preview.add_argument("job", type=Path, metavar="JOB", help="job folder")

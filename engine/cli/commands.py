@@ -13,6 +13,7 @@ from ..errors import EngineError, InputError
 from ..settings import Settings, settings_from
 from .arguments import settings_values
 from .model_commands import run_models
+from .people_command import run_people
 from .reporters import CommandReporter
 from .training_commands import run_evaluate_dataset, run_train
 
@@ -95,6 +96,10 @@ def _import(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     )
     reporter.result("" if folder is None else str(folder), [str(path) for path in files], people)
     return 0
+
+
+def _people(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
+    return run_people(arguments, settings_values(arguments), reporter)
 
 
 def _preview(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
@@ -186,6 +191,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, CommandReporter], int]] = {
     "refine": _refine,
     "worker": _worker,
     "batch": _batch,
+    "people": _people,
     "preview": _preview,
     "info": _info,
     "doctor": _doctor,

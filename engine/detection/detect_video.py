@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from .model_bundle import find_bundle
 from .read_ahead import read_ahead
 from .selection import PersonSelection, select_people
 from .store import DetectionStore, detection_key
+from .track_edits import Edit, edit_tracks
 from .tracks import TrackOptions, build_tracks, to_landmark_sequence
 
 CHUNK_FRAMES = 256
@@ -93,11 +94,14 @@ def detect_video(
 
 
 def landmark_sequences(
-    store: DetectionStore, selection: PersonSelection, options: TrackOptions | None = None
+    store: DetectionStore,
+    selection: PersonSelection,
+    options: TrackOptions | None = None,
+    edits: Sequence[Edit] = (),
 ) -> list[LandmarkSequence]:
-    """The chosen people of a store over all of its frames.
+    """The chosen people of a store over all of its frames, once the user's edits are applied.
 
-    Raises NobodyFound when there is no person at all, InputError when the selection fits none.
+    Raises NobodyFound when there is no person at all, InputError when the selection or an edit fits none.
     """
     indices: list[int] = []
     times_s: list[float] = []
@@ -107,7 +111,7 @@ def landmark_sequences(
         times_s.append(frame.time_s)
         return frame
 
-    tracks = build_tracks(map(noted, store.frames()), options)
+    tracks = edit_tracks(build_tracks(map(noted, store.frames()), options), edits)
     return [
         to_landmark_sequence(track, np.array(indices, dtype=np.int64), np.array(times_s))
         for track in select_people(tracks, selection)

@@ -162,10 +162,18 @@ def _open(
     detection_key: dict[str, Any],
 ) -> _Person:
     boxes = person_boxes(landmarks, image_size)
-    boxes_hash = hashlib.blake2b(np.ascontiguousarray(boxes).tobytes(), digest_size=16).hexdigest()
-    key = {**evidence_key(options, detection_key), "boxes": boxes_hash}
+    key = {**evidence_key(options, detection_key), "boxes": _boxes_hash(boxes)}
     store = EvidenceStore(person_folder(folder, landmarks.person_id), key)
     return _Person(boxes, store)
+
+
+def looked_at(landmarks: LandmarkSequence, image_size: tuple[int, int]) -> str:
+    """The hash, in a person's evidence under "boxes", of where the network looks for this person."""
+    return _boxes_hash(person_boxes(landmarks, image_size))
+
+
+def _boxes_hash(boxes_xyxy: np.ndarray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(boxes_xyxy).tobytes(), digest_size=16).hexdigest()
 
 
 def evidence_key(options: NetworkOptions, detection_key: dict[str, Any]) -> dict[str, Any]:
