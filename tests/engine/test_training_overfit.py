@@ -1,4 +1,4 @@
-"""Tests that a network learns a few people by heart: pictures in, labels, loss, gradients and scores all fit together."""
+"""Tests that a network learns a few people by heart: pictures, labels, loss, gradients and scores fit together."""
 
 import pytest
 

@@ -53,19 +53,19 @@ def test_a_stopped_training_goes_on_bit_by_bit(data, tmp_path):
     def network():
         return tiny_network(dropout=0.2, kept_tokens=(0.2, 1.0))
 
-    def stop_at_5(entry):
-        if entry.get("step") == 5 and entry["event"] == "step":
+    def stop_at_7(entry):
+        if entry.get("step") == 7 and entry["event"] == "step":
             raise Stopped
 
     whole = tiny_settings(data, tmp_path / "whole")
     train(whole, lambda entry: None, network())
-    broken = replace(whole, run=tmp_path / "broken", checkpoint_every=3)
+    broken = replace(whole, run=tmp_path / "broken", checkpoint_every=2)
     with pytest.raises(Stopped):
-        train(broken, stop_at_5, network())
+        train(broken, stop_at_7, network())
     assert RunFolder(broken.run).state.is_file()
     steps = []
     train(broken, lambda entry: steps.append(entry.get("step")), network())
-    assert steps[0] == 3
+    assert steps[0] == 6
     assert losses(broken.run) == losses(whole.run)
     assert len(losses(whole.run)) == 8
     for file in ("average.pth", "snapshots/epoch_000.pth", "snapshots/epoch_001.pth"):
