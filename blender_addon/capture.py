@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The capture operator: runs the engine on a video, shows its poses live and keys its result."""
 
+import shutil
 from pathlib import Path
 
 import bpy
@@ -8,6 +9,7 @@ import bpy
 from . import engine_process, person
 from .core import bone_maps, root_motion
 from .engine_run import EngineOperator, EngineRun, RunFailed
+from .job_folders import new_job_folder
 from .properties import SwingtwistSettings, settings_of
 
 
@@ -28,7 +30,17 @@ class Capture(EngineRun):
             root_mode=root_motion.RootMode(settings.root_motion),
             start_frame=settings.start_frame,
         )
-        super().__init__(context, lambda folder: _arguments(settings, video, folder), placement)
+        try:
+            self._job = new_job_folder(placement.clip_name)
+        except OSError as error:
+            raise RunFailed(f"the folder of captures {error.filename} cannot be made: {error.strerror}") from error
+        super().__init__(context, lambda folder: _arguments(settings, video, folder, self._job), placement)
+
+    def close(self, context: bpy.types.Context, message: str) -> None:
+        """End what still runs and clear up, a job without a result included; safe to call twice."""
+        super().close(context, message)
+        if self._result is None:
+            shutil.rmtree(self._job, ignore_errors=True)
 
 
 class SWINGTWIST_OT_capture(EngineOperator, bpy.types.Operator):
@@ -58,7 +70,7 @@ class SWINGTWIST_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _arguments(settings: SwingtwistSettings, video: str, folder: Path) -> list[str]:
+def _arguments(settings: SwingtwistSettings, video: str, folder: Path, job: Path) -> list[str]:
     people = {
         "LARGEST": ["--person", "largest"],
         "ID": ["--person", str(settings.person_id)],
@@ -68,6 +80,7 @@ def _arguments(settings: SwingtwistSettings, video: str, folder: Path) -> list[s
         "run",
         video,
         *("--out", str(folder / "motion.npz")),
+        *("--job", str(job)),
         *("--progress", "json", "--progress-poses"),
         *people,
         *("--smoothing", settings.smoothing),

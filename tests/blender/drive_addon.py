@@ -51,6 +51,7 @@ for frame in (1, 30, 90):
     evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
     heads[frame] = {bone.name: list(bone.head) for bone in evaluated.pose.bones}
 told["heads"] = heads
+told["job"] = json.loads(armature["swingtwist_cleanup"])["job"]
 told["left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
 bpy.ops.swingtwist.export(filepath=str(folder / "exported.fbx"))

@@ -65,10 +65,12 @@ def main(arguments):
         say(event="progress", stage="detect", done=frame + 1, total=len(motion), fps=25.0, eta_s=1.0)
         time.sleep(pause_s)
     say(event="warning", message="the camera's field of view is a guess")
-    job = out.with_suffix(".mocap")
+    job = Path(arguments[arguments.index("--job") + 1]) if "--job" in arguments else out.with_suffix(".mocap")
     if arguments[0] == "import":
         job = Path(arguments[arguments.index("--people-folder") + 1])
     job.mkdir()
+    if "--job" in arguments:
+        (job / "job.json").write_text("{}")
     cameras = np.tile(np.eye(4), (len(motion), 1, 1))
     record = MotionRecord(motion, cameras, np.eye(3), (640, 480), 4, {"video": video.name})
     save_motion(job / "motion_4.npz", record)

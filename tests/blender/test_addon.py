@@ -99,6 +99,10 @@ def test_capture_import_export_and_cancel(blender_program, package, tmp_path, mo
     assert told["rate"] == [30, pytest.approx(1.001), 1, len(motion)]
     assert told["range"] == [1.0, float(len(motion))]
     assert told["left_over"] == []
+    # The job stays, so that the motion can be cleaned up later.
+    assert Path(told["job"], "motion_4.npz").is_file()
+    assert Path(told["job"]).parent.name == "jobs"
+    assert [path.name for path in Path(told["job"]).parent.iterdir()] == [Path(told["job"]).name]
     rig, truth = build_rig(motion.skeleton), rotate(WORLD_TO_ARMATURE, motion.joints())
     for frame, heads in told["heads"].items():
         for bone, name in enumerate(rig.bone_names[1:]):
@@ -125,7 +129,7 @@ def test_capture_import_export_and_cancel(blender_program, package, tmp_path, mo
 def test_the_panel_gives_the_engine_only_options_it_has():
     from engine.cli.arguments import build_parser
 
-    given = ["run", "x.mp4", "--out", "y.npz", "--progress", "json", "--progress-poses"]
+    given = ["run", "x.mp4", "--out", "y.npz", "--job", "y.mocap", "--progress", "json", "--progress-poses"]
     for people in (["--person", "largest"], ["--person", "2"], ["--all-people"]):
         for smoothing in ("off", "light", "default", "heavy"):
             for lock in ("auto", "always", "off"):
