@@ -49,7 +49,9 @@ class ImportRequest:
     def rate(self, path: Path, own: Fraction | None = None) -> Fraction:
         """The rate given, or else the file's `own`. Raises InputError where there is neither."""
         if self.fps is None and own is None:
-            raise InputError(f"{path} does not hold the rate of its frames; give that of its video with --fps.")
+            raise InputError(
+                f"{path} does not hold the rate of its frames; give that of its video (--fps, or Frame Rate in Blender)."
+            )
         return self.fps or own  # type: ignore[return-value]
 
 

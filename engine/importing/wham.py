@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_inverse, rigid_transform, transform
+from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_inverse, rigid_transform, rotate, transform
 from rig.rotations import swing_twist
+from rig.skeleton import JOINT
 
 from ..body.model import BodyModel
 from ..errors import InputError
@@ -51,10 +53,17 @@ def import_wham(source: SourceFile, request: ImportRequest, body: BodyModel) -> 
         betas, shape_notes = body_shape(
             path, plain_value(subject.get("betas"), f"{path}: betas"), Family.SMPL, body, request.settings.height
         )
-        offset = pelvis_offset_m(Family.SMPL, body.skeleton(betas), body)
+        skeleton = body.skeleton(betas)
         frames = numbers(path, "frame_ids", subject["frame_ids"], (-1,))
-        seen = _parameters(source, subject, "pose", "trans", offset)
-        world = _parameters(source, subject, "pose_world", "trans_world", offset) if "pose_world" in subject else None
+        seen = _parameters(source, subject, "pose", "trans")
+        seen = replace(seen, pelvis=seen.pelvis + pelvis_offset_m(Family.SMPL, skeleton, body))
+        world = None
+        if "pose_world" in subject:
+            world = _parameters(source, subject, "pose_world", "trans_world")
+            # In the world WHAM counts from the middle of the hips, and turns that with the body.
+            rest = skeleton.rest_joints
+            from_hips = rest[JOINT["pelvis"]] - (rest[JOINT["left_hip"]] + rest[JOINT["right_hip"]]) / 2
+            world = replace(world, pelvis=world.pelvis + rotate(world.rotmats[:, 0], from_hips))
         same_length(path, frame_ids=frames, pose=seen.frame_numbers)
         if world is not None:
             same_length(path, pose=seen.frame_numbers, pose_world=world.frame_numbers)
@@ -85,12 +94,13 @@ def import_wham(source: SourceFile, request: ImportRequest, body: BodyModel) -> 
     ]
 
 
-def _parameters(source: SourceFile, subject: dict[Any, Any], pose: str, trans: str, offset: np.ndarray) -> PersonTrack:
+def _parameters(source: SourceFile, subject: dict[Any, Any], pose: str, trans: str) -> PersonTrack:
+    """Poses with their translations in the place of the pelvis."""
     path = source.path
     values = numbers(path, pose, subject[pose], (-1, 72))
     places = numbers(path, trans, subject.get(trans), (-1, 3))
     same_length(path, **{pose: values, trans: places})
-    return world_track(local_rotmats(path, pose, values, Family.SMPL), places + offset, UpAxis.Y)
+    return world_track(local_rotmats(path, pose, values, Family.SMPL), places, UpAxis.Y)
 
 
 class _Cameras:
