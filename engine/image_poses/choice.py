@@ -52,6 +52,8 @@ def load_predictor(settings: Settings) -> Predictor:
         from .onnx_predictor import OnnxPredictor, exported_rest_shape
 
         exported = OnnxNetwork(model.path, settings.device, settings.threads)
+        if settings.flip_test and exported.facts.averages_mirror == "yes":
+            raise InputError(f"the export {model.name} looks at mirror images by itself; run it without --flip-test")
         return OnnxPredictor(exported, model.architecture, exported_rest_shape(model), _title(model), model.licence)
     from ..models.load import load_network
     from .torch_predictor import TorchPredictor
