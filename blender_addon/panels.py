@@ -5,6 +5,7 @@ import textwrap
 
 import bpy
 
+from . import setup_layout
 from .person import LICENCE_PROPERTY
 from .preferences import engine_path
 from .properties import settings_of
@@ -41,7 +42,7 @@ class SWINGTWIST_PT_capture(bpy.types.Panel):
             if settings.message:
                 layout.label(text=settings.message)
             if not engine_path(context):
-                layout.label(text="Set the engine in the preferences", icon="ERROR")
+                setup_layout.draw_reminder(layout.box(), context)
         files = layout.row(align=True)
         files.enabled = not settings.running
         files.operator("swingtwist.import_motion", text="Import", icon="IMPORT")

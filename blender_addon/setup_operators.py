@@ -127,7 +127,7 @@ class SWINGTWIST_OT_cancel_setup(bpy.types.Operator):
         return run.job is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        run.stop("Stopped; Set Up goes on from here")
+        run.stop("Stopped; nothing that was done is lost")
         return {"FINISHED"}
 
 
@@ -236,7 +236,7 @@ def _wait(operator: bpy.types.Operator, make) -> set[str]:
         operator.report({"ERROR"}, sentence(error))
         return {"CANCELLED"}
     finally:
-        run.stop("Stopped; Set Up goes on from here")  # an interruption from the keyboard
+        run.stop("Stopped; nothing that was done is lost")  # an interruption from the keyboard
     operator.report({"INFO"}, setup_state().message)
     return {"FINISHED"}
 
