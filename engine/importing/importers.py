@@ -50,7 +50,7 @@ class ImportRequest:
         """The rate given, or else the file's `own`. Raises InputError where there is neither."""
         if self.fps is None and own is None:
             raise InputError(
-                f"{path} does not hold the rate of its frames; give that of its video (--fps, or Frame Rate in Blender)."
+                f"{path} does not hold the rate of its frames; give its video's (--fps, or Frame Rate in Blender)."
             )
         return self.fps or own  # type: ignore[return-value]
 

@@ -324,6 +324,6 @@ def test_raw_keeps_what_the_file_says(tmp_path: Path) -> None:
 def test_the_rate_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, content())
     assert main(["import", str(path), "--out", str(tmp_path / "a.npz")]) == 2
-    assert "give that of its video" in capsys.readouterr().err
+    assert "give its video's" in capsys.readouterr().err
     assert main(["import", str(tmp_path / "no.pk"), "--fps", "25", "--progress", "json", "--out", "a.npz"]) == 2
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == "error"

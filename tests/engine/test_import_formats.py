@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from engine.body.open_body import load_open_body
+from engine.body.smpl_file import load_smpl_body
 from engine.cli import main
 from engine.errors import InputError
+from engine.evaluation import recipe
 from engine.export.amass import write_amass
 from engine.importing.importers import ImportedMotion, ImportRequest, UpAxis, find_importer
 from engine.importing.source_file import open_source
@@ -230,7 +232,7 @@ def test_wham_without_a_world_is_seen_by_a_level_camera(tmp_path: Path) -> None:
     (tmp_path / "w.pkl").write_bytes(pickle.dumps(content))
     motion = read(tmp_path / "w.pkl", Fraction(30))[0].motion
     check(motion, rotvecs, trans + np.array([0, 0, 5]), SMPL_PELVIS, WORLD_TO_CAMERA_UPRIGHT)
-    with pytest.raises(InputError, match="give that of its video"):
+    with pytest.raises(InputError, match="give its video's"):
         read(tmp_path / "w.pkl")
 
 
@@ -318,3 +320,17 @@ def test_the_kind_is_told_by_content_and_not_by_name(tmp_path: Path) -> None:
     with open(tmp_path / "dance.txt", "wb") as stream:
         np.savez(stream, **amass(rotvecs, trans))
     assert read(tmp_path / "dance.txt")[0].source.startswith("SMPL parameters")
+
+
+def test_the_users_own_smpl_file_gives_shape_and_pelvis(tmp_path: Path) -> None:
+    (tmp_path / "body.pkl").write_bytes(pickle.dumps(recipe.body(1)))
+    body = load_smpl_body(tmp_path / "body.pkl")
+    rotvecs, trans = parameters()
+    betas = 0.3 * np.random.default_rng(9).standard_normal(16)
+    np.savez(tmp_path / "a.npz", **{**amass(rotvecs, trans, 72), "betas": betas})
+    source = open_source(tmp_path / "a.npz")
+    person = find_importer(source).read(source, ImportRequest(None, Settings()), body)[0]
+    np.testing.assert_allclose(person.motion.betas, betas[:10])
+    rest = body.skeleton(betas[:10]).rest_joints
+    check(person.motion, rotvecs, trans, rest[0], QUARTER.T)
+    assert not any("average" in note for note in person.notes)
