@@ -6,8 +6,9 @@ from typing import Any
 
 import bpy
 
-from . import keyframes, scene_files
-from .core import body_mesh, bone_maps, motion_file, root_motion
+from . import character_animation, keyframes, scene_files
+from .character_import import import_character
+from .core import body_mesh, bone_maps, character_retarget, motion_file, root_motion
 from .person import Placement, add_person
 
 
@@ -15,7 +16,8 @@ def run_export(request: dict[str, Any]) -> None:
     """Carry out a request; replaces everything in this Blender.
 
     request: `people`, a list of {"motion": path, "mesh": path or null}; `outputs`, paths whose ending is the
-    format; `clip_name`; `root_mode` and `bone_names`, values of RootMode and BoneNaming.
+    format; `clip_name`; `root_mode` and `bone_names`, values of RootMode and BoneNaming; `character`, path of a rigged
+    character that plays the people, or null.
     Raises ExportFailed, RigError or OSError.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -23,6 +25,7 @@ def run_export(request: dict[str, Any]) -> None:
     records = [motion_file.load_motion(person["motion"]) for person in request["people"]]
     meshes = [body_mesh.load_body_mesh(person["mesh"]) if person["mesh"] else None for person in request["people"]]
     clip_name = request["clip_name"]
+    keyframes.set_scene_rate(context.scene, records[0].motion.fps)
     objects: list[bpy.types.Object] = []
     for record, mesh in zip(records, meshes, strict=True):
         alone = len(records) == 1
@@ -32,8 +35,26 @@ def run_export(request: dict[str, Any]) -> None:
             naming=bone_maps.BoneNaming(request["bone_names"]),
             root_mode=root_motion.RootMode(request["root_mode"]),
         )
-        objects += add_person(context, record, mesh, placement)
+        if request.get("character"):
+            objects += _add_character(context, Path(request["character"]), record, placement)
+        else:
+            objects += add_person(context, record, mesh, placement)
     frame_count = max(len(record.motion) for record in records)
     keyframes.set_scene_time(context.scene, records[0].motion.fps, 0, frame_count)
     for output in request["outputs"]:
         scene_files.export_file(context, Path(output), objects, clip_name, frame_count)
+
+
+def _add_character(
+    context: bpy.types.Context, path: Path, record: motion_file.MotionRecord, placement: Placement
+) -> list[bpy.types.Object]:
+    """A copy of the character that moves as the person does; its objects, the armature first."""
+    objects = import_character(context, path)
+    settings = character_animation.BakeSettings(
+        retarget=character_retarget.RetargetSettings(root_mode=placement.root_mode),
+        action_name=placement.clip_name,
+        start_frame=placement.start_frame,
+    )
+    character_animation.bake_motion(context, objects[0], record, settings)
+    objects[0].name = placement.object_name
+    return objects

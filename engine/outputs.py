@@ -82,7 +82,8 @@ def write_outputs(
     if for_blender:
         from .export.blender import ExportOptions, export_with_blender
 
-        options = ExportOptions(root_mode=root_mode, bone_names=settings.bones)
+        character = Path(settings.character) if settings.character else None
+        options = ExportOptions(root_mode=root_mode, bone_names=settings.bones, character=character)
         export_with_blender(records, meshes, for_blender, options)
         written += for_blender
     return written

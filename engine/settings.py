@@ -144,6 +144,12 @@ class Settings:
         choices=("off", "planar", "planar+yaw", "full"),
     )
     bones: str = _setting("smpl", "output", "bone names of the exported armature", choices=("smpl", "mixamo", "unreal"))
+    character: str = _setting(
+        "",
+        "output",
+        "rigged character (.fbx .glb .gltf .vrm .blend) that plays the people in outputs written by Blender",
+        metavar="FILE",
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -26,6 +26,7 @@ BLENDER_VARIABLE = "SWINGTWIST_BLENDER"
 """Environment variable that names the Blender program to use in place of the module or the one on PATH."""
 
 SUFFIXES = (".fbx", ".glb", ".usdc", ".blend")
+CHARACTER_SUFFIXES = (".fbx", ".glb", ".gltf", ".vrm", ".blend")
 _DRIVER = Path(__file__).with_name("blender_driver.py")
 _PACKAGES = ("rig", "blender_addon")
 
@@ -38,12 +39,14 @@ class ExportOptions:
     bone_names  convention of the bone names, a BoneNaming or its value
     clip_name   name of the take; empty: the first output's stem
     blender     the Blender program to use; None: see `find_blender`
+    character   a rigged character (.fbx, .glb, .gltf, .vrm, .blend) that plays the people; None: their own bodies
     """
 
     root_mode: RootMode = RootMode.PLANAR_YAW
     bone_names: BoneNaming | str = BoneNaming.SMPL
     clip_name: str = ""
     blender: Path | None = None
+    character: Path | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -51,6 +54,16 @@ class ExportOptions:
         except ValueError:
             valid = ", ".join(naming.value for naming in BoneNaming)
             raise InputError(f"bone names are {self.bone_names!r}, expected one of {valid}") from None
+        if self.character is not None:
+            check_character(self.character)
+
+
+def check_character(path: Path) -> None:
+    """Raises InputError unless the path is a file of a kind that characters are read from."""
+    if path.suffix.lower() not in CHARACTER_SUFFIXES:
+        raise InputError(f"character {path} ends in {path.suffix!r}, expected one of {', '.join(CHARACTER_SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"character {path} does not exist, expected a rigged character's file")
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,7 @@ def export_with_blender(
                 "clip_name": options.clip_name or outputs[0].stem,
                 "root_mode": options.root_mode.value,
                 "bone_names": BoneNaming(options.bone_names).value,
+                "character": str(options.character.absolute()) if options.character else None,
             }
             request_file = Path(folder) / "request.json"
             request_file.write_text(json.dumps(request), encoding="utf-8")
