@@ -209,9 +209,12 @@ def test_the_open_body_stands_in_where_no_body_was_named(points: int) -> None:
 
 @pytest.mark.slow
 def test_people_are_posed_where_torch_cannot_be_imported(tmp_path: Path, home: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.mkdir()
+    (blocked / "torch.py").write_text("raise ImportError('torch is not installed')")
     file = constant_export(tmp_path / "net.onnx", 24)
     code = (
-        "import sys; sys.modules['torch'] = None; from engine.cli import main; "
+        f"import sys; sys.path.insert(0, {str(blocked)!r}); from engine.cli import main; "
         f"assert main(['models', 'add', 'mine', {str(file)!r}, '--licence', 'none']) == 0; "
         f"sys.exit(main(['run', {str(sample_video())!r}, '--model', 'mine', '--end', '0.3', '--threads', '1', "
         f"'--out', {str(tmp_path / 'out.npz')!r}]))"
