@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Cleaning a captured motion up: asks the engine's worker for it with other settings and keys what comes back."""
 
+import contextlib
 import json
 import os
 import time
@@ -156,6 +157,18 @@ def _tick() -> float | None:
             _redraw(context)
         busy |= session.due_at is not None or session.sent is not None
     return _TICK_S if busy else None
+
+
+def warm_up(context: bpy.types.Context, armature: bpy.types.Object) -> None:
+    """Let a worker get ready in the background for the changes that may follow; nothing happens where none can."""
+    state = read_state(armature)
+    if state is None or bpy.app.background:
+        return
+    session = _sessions.setdefault(state.job, _Session())
+    with contextlib.suppress(CleanupFailed, OSError):
+        _send(context, state.job, session)
+    # Nobody waits for this answer: it is what the armature shows already.
+    session.sent = None
 
 
 def _send(context: bpy.types.Context, job: str, session: _Session) -> None:

@@ -59,18 +59,27 @@ class SWINGTWIST_PT_cleanup(bpy.types.Panel):
 
 def _draw_floor(layout: bpy.types.UILayout, settings, state) -> None:
     column = layout.column(align=True)
-    column.label(text="At this frame:")
+    column.label(text="On the floor at this frame:")
     feet = column.row(align=True)
-    feet.operator("swingtwist.floor_here", text="Left Foot on Floor").side = "left"
-    feet.operator("swingtwist.floor_here", text="Right Foot on Floor").side = "right"
+    feet.operator("swingtwist.floor_here", text="Left Foot").side = "left"
+    feet.operator("swingtwist.floor_here", text="Right Foot").side = "right"
     row = column.row(align=True)
-    row.operator("swingtwist.level_here", text="Person Is Upright")
+    row.operator("swingtwist.level_here", text="Upright at This Frame")
     row.operator("swingtwist.reset_floor", text="", icon="LOOP_BACK")
     for word in settings.floor_at.split():
         side, _, moment = word.partition("@")
-        column.label(text=f"{side.capitalize()} foot at {moment.partition('#')[0]} s", icon="CHECKMARK")
+        column.label(text=f"{side.capitalize()} foot on floor at {_seconds(moment)}", icon="CHECKMARK")
     if settings.level_at:
-        column.label(text=f"Upright at {settings.level_at.partition('#')[0]} s", icon="CHECKMARK")
+        column.label(text=f"Upright at {_seconds(settings.level_at)}", icon="CHECKMARK")
+
+
+def _seconds(moment: str) -> str:
+    """A moment such as 0.6333#1 as the panel shows it."""
+    number = moment.partition("#")[0]
+    try:
+        return f"{float(number):.2f} s"
+    except ValueError:
+        return number
 
 
 def register() -> None:

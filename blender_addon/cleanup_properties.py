@@ -52,12 +52,12 @@ _FLOATS: dict[str, dict[str, Any]] = {
         **{**_FACTOR, "soft_max": 3.0},
     },
     "fill": {
-        "name": "Bridge Up To",
+        "name": "Bridge (s)",
         "description": "Longest gap that is bridged from pose to pose, seconds",
         "default": 1.0, "min": 0.0, "soft_max": 5.0, "step": 10, "precision": 2,
     },
     "height": {
-        "name": "Height",
+        "name": "Height (m)",
         "description": "The person's height in metres; 0 estimates it",
         "default": 0.0, "min": 0.0, "max": 2.6, "step": 1, "precision": 2,
     },

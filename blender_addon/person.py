@@ -79,6 +79,7 @@ def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placemen
         armatures.append(armature)
     for armature in armatures:
         armature.select_set(True)
+    cleanup.warm_up(context, armatures[0])
     frame_count = max(len(record.motion) for record in records)
     keyframes.set_scene_time(context.scene, records[0].motion.fps, placement.start_frame, frame_count)
     return armatures
