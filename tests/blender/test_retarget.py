@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from blender_scripts import run_inside
+from sample_bodies import box_body
 from sample_motions import walking
 
+from engine.errors import InputError
+from engine.export.blender import ExportOptions, export_with_blender
 from rig.bone_mapping import BoneMapping, RigKind, save_preset
+from rig.bone_maps import BoneNaming
 from rig.frames import WORLD_TO_ARMATURE, rotate
 from rig.motion_file import MotionRecord, save_motion
 from rig.skeleton import JOINT
@@ -95,3 +99,32 @@ def test_retarget_reduce_strip_presets_and_bad_input(blender_program, package, t
     assert told["kind_after_loading"] == RigKind.PRESET.value
     assert "two armatures are called 'Cube'" in told["same_name"].replace("Two", "two")
     assert "is linked from" in told["linked"]
+
+
+@pytest.mark.blender
+def test_a_character_plays_the_person_in_exported_files(blender_program, tmp_path):
+    """A person's own FBX as the character of a second export moves as the person does."""
+    motion = walking(0.5)[0]
+    cameras = np.tile(np.eye(4), (len(motion), 1, 1))
+    record = MotionRecord(motion, cameras, np.eye(3), (640, 480), 1)
+    hero, out = tmp_path / "hero.fbx", tmp_path / "played.glb"
+    body = box_body(motion.skeleton)
+    export_with_blender([record], [body], [hero], ExportOptions(bone_names=BoneNaming.MIXAMO, blender=blender_program))
+    export_with_blender([record], [body], [out], ExportOptions(character=hero, blender=blender_program))
+    content = out.read_bytes()
+    length = int.from_bytes(content[12:16], "little")
+    document = json.loads(content[20 : 20 + length])
+    names = {node.get("name", "") for node in document["nodes"]}
+    assert "mixamorig:LeftForeArm" in names
+    assert [animation["name"] for animation in document["animations"]] == ["played"]
+    targets = {document["nodes"][c["target"]["node"]].get("name") for c in document["animations"][0]["channels"]}
+    assert {"mixamorig:LeftForeArm", "mixamorig:Hips", "root"} <= targets
+    times = [document["accessors"][s["input"]]["max"][0] for s in document["animations"][0]["samplers"]]
+    assert max(times) == pytest.approx((len(motion) - 1) / 30, abs=1e-5)
+
+
+def test_characters_that_cannot_be_read_are_refused_before_any_work(tmp_path):
+    with pytest.raises(InputError, match="ends in"):
+        ExportOptions(character=tmp_path / "hero.txt")
+    with pytest.raises(InputError, match="does not exist"):
+        ExportOptions(character=tmp_path / "hero.fbx")
