@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.body.model import BodyModel
+from engine.errors import MissingTool
 
 from . import shaders
 from .scene import SUBJECT, THING, Box, Outfit, Scene
@@ -50,14 +51,24 @@ class Picture:
 class Painter:
     """An OpenGL context with the programs and the body's mesh; use as a context manager or call `close`.
 
-    Needs moderngl and an EGL driver (Mesa's llvmpipe will do).
+    Needs moderngl and an EGL driver (Mesa's llvmpipe will do). Raises MissingTool where one of them is not there.
     """
 
     def __init__(self, body: BodyModel) -> None:
-        import moderngl
+        try:
+            import moderngl
+        except ImportError as error:
+            raise MissingTool('rendering needs moderngl: pip install "swingtwist[train]"') from error
 
         self._gl = moderngl
-        self._context = moderngl.create_context(standalone=True, **_EGL)
+        try:
+            self._context = moderngl.create_context(standalone=True, **_EGL)
+        except Exception as error:
+            if type(error) is not Exception:  # moderngl's own failures have no type of their own
+                raise
+            raise MissingTool(
+                f"rendering needs OpenGL through EGL, which gave {error}; install Mesa's libegl1"
+            ) from error
         self._context.enable(moderngl.DEPTH_TEST)
         self._context.front_face = "cw"  # pictures are drawn with row 0 on top, which mirrors them
         self._body_program = self._context.program(shaders.BODY_VERTEX, shaders.BODY_FRAGMENT)
