@@ -68,7 +68,7 @@ class Job:
 
     def remove_results(self) -> None:
         """Take away what an earlier capture left in the folder, but for its detections and log."""
-        names = ("motion_*.npz", "body_*.npz", "overlay.mp4", "contact_sheet.png")
+        names = ("motion_*.npz", "body_*.npz", "contacts.json", "overlay.mp4", "contact_sheet.png")
         try:
             for path in [path for name in names for path in self.folder.glob(name)]:
                 path.unlink()
