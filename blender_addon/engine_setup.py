@@ -21,7 +21,7 @@ from .engine_wheel import EngineWheel, is_older
 from .pip_output import PipProgress
 from .python_search import FoundPython, UnsuitablePython
 
-ROOM_BYTES = 2_500_000_000
+ROOM_BYTES = 2_000_000_000
 """Free space a set-up asks for: the packages, once as downloads and once installed."""
 
 _DOCTOR_WITHIN_S = 180.0
@@ -204,7 +204,8 @@ class Setup:
         self._remember(stage=Stage.INSTALLING)  # from here on a kill leaves half a package behind
         if update:
             yield from self._run([*python, "uninstall", "--yes", "swingtwist"])
-        source = ["--no-index", "--find-links", folder, "--no-cache-dir", "--no-warn-script-location"]
+        # Compiling all takes longer than copying it, and its long names are more than Windows' paths can hold.
+        source = ["--no-index", "--find-links", folder, "--no-cache-dir", "--no-compile", "--no-warn-script-location"]
         command = [*python, "install", *_WHEELS_ONLY, *source, str(self._wheel.path)]
         yield from self._run_pip(command, Step.INSTALL, Step.VERIFY.begin)
         self._remember(stage=Stage.INSTALLED, version=self._wheel.version, content=self._wheel.content)

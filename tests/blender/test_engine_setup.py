@@ -1,6 +1,7 @@
 """Setting the engine up: its environment, failures, resumption and removal, with tiny wheels and no network."""
 
 import importlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from blender_scripts import run_inside
 
 ROOT = Path(__file__).parents[2]
 DOCTOR = """\
@@ -426,6 +428,31 @@ def test_an_engine_is_checked(addon, tmp_path):
     assert not check.report.works
     assert check.report.summary == "The engine cannot capture yet: open body: gone"
     assert check.report.problems[0].fix == "reinstall"
+
+
+@pytest.mark.blender
+def test_blender_sets_the_engine_up_without_a_window(blender_program, quick_python, wheels, tmp_path, monkeypatch):
+    spec = importlib.util.spec_from_file_location("build_addon", ROOT / "build_addon.py")
+    build_addon = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build_addon)
+    monkeypatch.setattr(build_addon, "build_wheel", lambda folder: write_engine(folder))
+    package = build_addon.build(tmp_path / "dist")
+    user = tmp_path / "user ü"
+    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(user))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # no mocap there
+
+    output = run_inside(blender_program, ROOT / "tests/blender/drive_setup.py", str(package), quick_python, str(wheels))
+    told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))
+    assert Path(told["home"]).is_relative_to(user)
+    assert told["engine_before"] == ""
+    assert "holds no wheels" in told["no_wheels"]
+    assert "Allow Online Access" in told.get("offline", "Allow Online Access")
+    assert told["setup"] == told["check"] == ["FINISHED", "The engine is ready"]
+    assert Path(told["engine"]).is_relative_to(told["home"])
+    assert told["written_beside_the_code"] == []
+    assert told["remove"] == ["FINISHED", "Removed"]
+    assert not told["left"]
+    assert "does not exist; correct it in the add-on's preferences" in told["named"]
 
 
 def test_what_a_capture_needs_is_named_as_the_doctor_names_it():
