@@ -24,10 +24,11 @@ OWN_SUFFIXES = (".npz", ".bvh", ".pk")
 """Formats written without Blender, one file per person."""
 
 
-def check_outputs(outputs: Sequence[Path]) -> None:
+def check_outputs(outputs: Sequence[Path], character: str = "") -> None:
     """Refuse outputs that cannot be written, before any work is spent on them.
 
-    Raises InputError for an unknown ending, OutputError for a folder that is missing or not writable, MissingTool
+    character: the rigged character's file that plays the people; empty: none.
+    Raises InputError for an unknown ending or a missing character, OutputError for a folder that is missing or not writable, MissingTool
     when Blender is needed and absent.
     """
     for path in outputs:
@@ -42,9 +43,11 @@ def check_outputs(outputs: Sequence[Path]) -> None:
         if path.is_dir():
             raise OutputError(f"output {path} is a folder, expected a file name")
     if any(path.suffix.lower() in BLENDER_SUFFIXES for path in outputs):
-        from .export.blender import find_blender
+        from .export.blender import check_character, find_blender
 
         find_blender()
+        if character:
+            check_character(Path(character))
 
 
 def write_outputs(

@@ -63,7 +63,7 @@ def capture(
     Returns the finished job and the ids of the people captured. Raises EngineError; whatever was finished before
     stays in `folder`, and the same call goes on from there.
     """
-    check_outputs(outputs)
+    check_outputs(outputs, settings.character)
     body = load_body(settings)
     earlier = find_job(folder)
     job = open_clip(video, settings, folder)
@@ -80,7 +80,7 @@ def refine_job(job: Job, outputs: Sequence[Path], settings: Settings, reporter: 
 
     Raises InputError where the settings ask for other detections than the job holds.
     """
-    check_outputs(outputs)
+    check_outputs(outputs, settings.character)
     check_refinement(job, settings)
     job = replace(job, settings=settings, finished=False)
     with logged(job.log_path, "refinement", settings, reporter) as log:

@@ -65,7 +65,7 @@ def _batch(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     videos = find_videos(arguments.videos)
     settings = _settings(arguments)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    check_outputs([arguments.out / f"result.{ending}" for ending in arguments.formats])
+    check_outputs([arguments.out / f"result.{ending}" for ending in arguments.formats], settings.character)
     rows = []
     for row in run_batch(videos, arguments.out, arguments.formats, settings, reporter):
         rows.append(row)

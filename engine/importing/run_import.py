@@ -54,7 +54,7 @@ def import_file(
     Raises EngineError.
     """
     settings = request.settings
-    check_outputs(outputs)
+    check_outputs(outputs, settings.character)
     reporter.progress("import", 0, 3)
     source = open_source(path)
     importer = find_importer(source)
