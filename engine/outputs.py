@@ -28,8 +28,8 @@ def check_outputs(outputs: Sequence[Path], character: str = "") -> None:
     """Refuse outputs that cannot be written, before any work is spent on them.
 
     character: the rigged character's file that plays the people; empty: none.
-    Raises InputError for an unknown ending or a missing character, OutputError for a folder that is missing or not writable, MissingTool
-    when Blender is needed and absent.
+    Raises InputError for an unknown ending or a missing character, OutputError for a folder that is missing or not
+    writable, MissingTool when Blender is needed and absent.
     """
     for path in outputs:
         if path.suffix.lower() not in BLENDER_SUFFIXES + OWN_SUFFIXES:
