@@ -8,14 +8,18 @@ from . import (
     cleanup_operators,
     cleanup_panel,
     cleanup_properties,
+    export_panel,
     file_operators,
     import_file,
     panels,
+    people_operators,
     preferences,
     properties,
     retarget_operators,
     retarget_panel,
     setup_operators,
+    user_defaults,
+    video_camera,
 )
 
 bl_info = {
@@ -30,7 +34,8 @@ bl_info = {
 
 _MODULES = (
     setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, import_file,
-    file_operators, cleanup_operators, retarget_operators, panels, cleanup_panel, retarget_panel,
+    people_operators, video_camera, user_defaults, file_operators, cleanup_operators, retarget_operators,
+    panels, cleanup_panel, retarget_panel, export_panel,
 )  # fmt: skip
 
 

@@ -1,104 +1,241 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The capture operator: runs the engine on a video, shows its poses live and keys its result."""
+"""The operators that queue captures, cancel them, and bring their results into the scene."""
 
-import shutil
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from . import engine_process, person
-from .core import bone_maps, root_motion
-from .engine_run import EngineOperator, EngineRun, RunFailed
-from .job_folders import new_job_folder
-from .properties import SwingtwistSettings, settings_of
+from . import engine_jobs, person
+from .capture_arguments import capture_arguments
+from .core import bone_maps, errors, root_motion
+from .engine_process import EngineMissing
+from .engine_run import sentence
+from .job_folders import remove_if_empty
+from .job_queue import Job, State
+from .properties import settings_of
+from .video_facts import UnfitRange
+from .video_source import NoVideo, job_folders, source_arguments, video_path
 
 
-class Capture(EngineRun):
-    """One capture of the video of the settings."""
+class CapturePurpose(engine_jobs.Purpose):
+    """A capture: its motions become keyed armatures."""
 
-    def __init__(self, context: bpy.types.Context) -> None:
-        settings = settings_of(context)
-        video = bpy.path.abspath(settings.video)
-        if not settings.video:
-            raise RunFailed("no video is chosen")
-        if not Path(video).exists():
-            raise RunFailed(f"the video {video} does not exist")
-        placement = person.Placement(
-            object_name=Path(video).stem,
-            clip_name=Path(video).stem,
-            naming=bone_maps.BoneNaming(settings.bone_names),
-            root_mode=root_motion.RootMode(settings.root_motion),
-            start_frame=settings.start_frame,
-        )
-        try:
-            self._job = new_job_folder(placement.clip_name)
-        except OSError as error:
-            raise RunFailed(f"the folder of captures {error.filename} cannot be made: {error.strerror}") from error
-        super().__init__(context, lambda folder: _arguments(settings, video, folder, self._job), placement)
+    failures = (errors.RigError, OSError, KeyError, TypeError, ValueError)
 
-    def close(self, context: bpy.types.Context, message: str) -> None:
-        """End what still runs and clear up, a job without a result included; safe to call twice."""
-        super().close(context, message)
-        if self._result is None:
-            shutil.rmtree(self._job, ignore_errors=True)
+    def __init__(self, placement: person.Placement, folder: Path) -> None:
+        super().__init__()
+        self.placement, self.folder = placement, folder
+
+    def finish(self, context: bpy.types.Context, job: Job) -> str:
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        folder = Path(job.answer["job"])
+        motions = [folder / f"motion_{int(number)}.npz" for number in job.answer["people"]]
+        armatures = person.add_motion_files(context, motions, self.placement)
+        if not bpy.app.background:
+            bpy.ops.ed.undo_push(message="Capture Motion")
+        return f"Captured {len(armatures)} {'person' if len(armatures) == 1 else 'people'}"
+
+    def give_up(self, job: Job) -> None:
+        remove_if_empty(self.folder)
 
 
-class SWINGTWIST_OT_capture(EngineOperator, bpy.types.Operator):
-    """Capture the people of the video as keyed armatures"""
+def start_capture(context: bpy.types.Context) -> Job:
+    """Queue a capture of what the settings say. Raises NoVideo, UnfitRange and EngineMissing."""
+    settings = settings_of(context)
+    path = video_path(context)
+    facts = engine_jobs.video_facts(context, wait_for_them=settings.range_unit == "FRAMES")
+    source = source_arguments(context, facts)
+    in_use = [
+        job.purpose.folder for job in engine_jobs.queue.jobs if job.is_open and isinstance(job.purpose, CapturePurpose)
+    ]
+    folder = job_folders(context, path, source).for_capture(in_use)
+    placement = person.Placement(
+        object_name=Path(path).stem,
+        clip_name=Path(path).stem,
+        naming=bone_maps.BoneNaming(settings.bone_names),
+        root_mode=root_motion.RootMode(settings.root_motion),
+        start_frame=settings.start_frame,
+    )
+    arguments = ["run", path, "--job", str(folder), "--out", str(folder / "capture.npz")]
+    arguments += [*source, *capture_arguments(context, facts)]
+    return engine_jobs.start(context, Path(path).stem, arguments, CapturePurpose(placement, folder))
+
+
+FAILURES = (NoVideo, UnfitRange, EngineMissing, OSError)
+"""What keeps a job from being queued; the message says why."""
+
+
+class SWINGTWIST_OT_capture(bpy.types.Operator):
+    """Capture the people of the video as keyed armatures; while something runs, it waits in the queue"""
 
     bl_idname = "swingtwist.capture"
     bl_label = "Capture Motion"
-    bl_options = {"UNDO"}  # noqa: RUF012
-    _done = "Captured"
 
-    def _begin(self, context: bpy.types.Context) -> Capture:
-        return Capture(context)
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if bpy.app.background:
+            return self.execute(context)
+        if self._start(context) is None:
+            return {"CANCELLED"}
+        watch_escape()
+        return {"FINISHED"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        # From a script: neither timers nor modal handlers may run, so wait here.
+        job = self._start(context)
+        if job is None:
+            return {"CANCELLED"}
+        engine_jobs.wait(context, job)
+        return report_end(self, job)
+
+    def _start(self, context: bpy.types.Context) -> Job | None:
+        try:
+            return start_capture(context)
+        except FAILURES as error:
+            self.report({"ERROR"}, sentence(error))
+            return None
+
+
+def report_end(operator: bpy.types.Operator, job: Job) -> set[str]:
+    """Say how a job that was waited for ended; what the operator returns."""
+    for warning in job.warnings:
+        operator.report({"WARNING"}, sentence(warning))
+    if job.state is State.DONE:
+        operator.report({"INFO"}, job.message)
+        return {"FINISHED"}
+    operator.report({"INFO" if job.state is State.CANCELLED else "ERROR"}, sentence(job.error or job.message))
+    return {"CANCELLED"}
 
 
 class SWINGTWIST_OT_cancel(bpy.types.Operator):
-    """Stop the running capture"""
+    """Stop what the engine works on now; what it found is kept, and the same capture goes on from there"""
 
     bl_idname = "swingtwist.cancel"
     bl_label = "Cancel"
 
+    number: bpy.props.IntProperty(name="Job", description="Number of the job; 0 is the running one", options={"HIDDEN"})
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return settings_of(context).running
+        return settings_of(context).running or engine_jobs.queue.is_busy
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        settings_of(context).stopping = True
+        if settings_of(context).running:
+            settings_of(context).stopping = True
+        job = engine_jobs.queue.find(self.number) if self.number else engine_jobs.queue.running
+        if job is not None:
+            engine_jobs.cancel(job.number)
         return {"FINISHED"}
 
 
-def _arguments(settings: SwingtwistSettings, video: str, folder: Path, job: Path) -> list[str]:
-    people = {
-        "LARGEST": ["--person", "largest"],
-        "ID": ["--person", str(settings.person_id)],
-        "ALL": ["--all-people"],
-    }[settings.people]
-    return [
-        "run",
-        video,
-        *("--out", str(folder / "motion.npz")),
-        *("--job", str(job)),
-        *("--progress", "json", "--progress-poses"),
-        *people,
-        *("--smoothing", settings.smoothing),
-        *("--foot-lock", settings.foot_lock),
-        *("--root-motion", settings.root_motion),
-    ]
+class SWINGTWIST_OT_remove_job(bpy.types.Operator):
+    """Take this job off the list; one that runs is stopped"""
+
+    bl_idname = "swingtwist.remove_job"
+    bl_label = "Remove Job"
+
+    number: bpy.props.IntProperty(name="Job", description="Number of the job")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        engine_jobs.queue.remove(self.number)
+        return {"FINISHED"}
 
 
-_CLASSES = (SWINGTWIST_OT_capture, SWINGTWIST_OT_cancel)
+class SWINGTWIST_OT_add_result(bpy.types.Operator):
+    """Add the result of this finished job to the file that is open now"""
+
+    bl_idname = "swingtwist.add_result"
+    bl_label = "Add Result"
+    bl_options = {"UNDO"}  # noqa: RUF012
+
+    number: bpy.props.IntProperty(name="Job", description="Number of the job")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        job = engine_jobs.queue.find(self.number)
+        if job is None or job.state is not State.DONE:
+            self.report({"ERROR"}, f"There is no finished job {self.number}")
+            return {"CANCELLED"}
+        if not engine_jobs.take_in(context, job):
+            self.report({"ERROR"}, sentence(job.error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, job.message)
+        return {"FINISHED"}
+
+
+class SWINGTWIST_OT_watch_escape(bpy.types.Operator):
+    """Ask whether to stop when Esc is pressed while the engine works"""
+
+    bl_idname = "swingtwist.watch_escape"
+    bl_label = "Watch Esc"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    _number = 0
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        # The newest one watches; others, of which it takes the place, end at the next event.
+        engine_jobs.session.watcher += 1
+        self._number = engine_jobs.session.watcher
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if not engine_jobs.queue.is_busy or self._number != engine_jobs.session.watcher:
+            return {"FINISHED", "PASS_THROUGH"}
+        playing = context.screen is not None and context.screen.is_animation_playing
+        if event.type == "ESC" and event.value == "PRESS" and not playing:
+            bpy.ops.swingtwist.ask_to_cancel("INVOKE_DEFAULT")
+        return {"PASS_THROUGH"}
+
+
+class SWINGTWIST_OT_ask_to_cancel(bpy.types.Operator):
+    """Stop the engine's work?"""
+
+    bl_idname = "swingtwist.ask_to_cancel"
+    bl_label = "Stop the Capture?"
+    bl_options = {"INTERNAL"}  # noqa: RUF012
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return bpy.ops.swingtwist.cancel() if engine_jobs.queue.is_busy else {"CANCELLED"}
+
+
+def watch_escape() -> None:
+    """Let Esc ask from now on, in the present window."""
+    bpy.ops.swingtwist.watch_escape("INVOKE_DEFAULT")
+
+
+@bpy.app.handlers.persistent
+def _watch_again(*_: Any) -> None:
+    # Opening a file ends modal operators.
+    if engine_jobs.queue.is_busy and not bpy.app.background:
+        bpy.app.timers.register(_watch_in_a_window, first_interval=0.5)
+
+
+def _watch_in_a_window() -> None:
+    for window in bpy.context.window_manager.windows[:1]:
+        with bpy.context.temp_override(window=window):
+            watch_escape()
+
+
+_CLASSES = (
+    SWINGTWIST_OT_capture, SWINGTWIST_OT_cancel, SWINGTWIST_OT_remove_job, SWINGTWIST_OT_add_result,
+    SWINGTWIST_OT_watch_escape, SWINGTWIST_OT_ask_to_cancel,
+)  # fmt: skip
 
 
 def register() -> None:
+    engine_jobs.register()
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
+    bpy.app.handlers.load_post.append(_watch_again)
 
 
 def unregister() -> None:
     # Blender does not call `cancel` of a modal operator whose add-on is switched off.
-    engine_process.kill_all()
+    bpy.app.handlers.load_post.remove(_watch_again)
+    engine_jobs.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

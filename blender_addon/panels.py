@@ -1,77 +1,267 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel in the 3D view's sidebar."""
+"""The upper half of the sidebar's tab, in the order of the work: video, people, capture, and what runs."""
 
 import textwrap
 
 import bpy
 
-from . import setup_layout
+from . import engine_jobs
+from .engine_location import engine_path
+from .job_queue import Job, State
+from .people_operators import current_job, thumbnails
 from .person import LICENCE_PROPERTY
-from .preferences import engine_path
-from .properties import settings_of
+from .properties import LANDMARKS, settings_of
+from .setup_layout import draw_reminder
+from .video_source import NoVideo, info_key, shown_clip, video_path
+
+_STATE_ICONS = {
+    State.WAITING: "SORTTIME",
+    State.RUNNING: "PLAY",
+    State.DONE: "CHECKMARK",
+    State.FAILED: "ERROR",
+    State.CANCELLED: "X",
+}
 
 
-class SWINGTWIST_PT_capture(bpy.types.Panel):
-    bl_label = "Mocap from Video"
-    bl_idname = "SWINGTWIST_PT_capture"
+class _Sidebar:
+    """Where all parts of the panel are."""
+
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Mocap"
+
+
+class SWINGTWIST_PT_capture(_Sidebar, bpy.types.Panel):
+    bl_label = "Mocap from Video"
+    bl_idname = "SWINGTWIST_PT_capture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = settings_of(context), self.layout
+        if not engine_path(context):
+            draw_reminder(layout, context)
+        if settings.running:
+            _draw_bar(layout, settings.progress, settings.message)
+            row = layout.row()
+            row.enabled = not settings.stopping
+            row.operator("swingtwist.cancel", icon="X")
+        elif settings.message:
+            draw_text(layout, context, settings.message)
+        _draw_queue(layout, context)
+        licence = context.object.get(LICENCE_PROPERTY) if context.object else None
+        if licence:
+            draw_text(layout, context, f"Body licence: {licence}")
+
+
+class SWINGTWIST_PT_video(_Sidebar, bpy.types.Panel):
+    bl_label = "Video"
+    bl_parent_id = "SWINGTWIST_PT_capture"
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, layout = settings_of(context), self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        choices = layout.column()
-        choices.enabled = not settings.running
-        choices.prop(settings, "video")
-        choices.prop(settings, "people")
-        if settings.people == "ID":
-            choices.prop(settings, "person_id")
-        choices.separator()
-        for name in ("smoothing", "foot_lock", "root_motion", "bone_names", "start_frame"):
-            choices.prop(settings, name)
-        layout.separator()
-        if settings.running:
-            _draw_progress(layout, settings)
+        layout.prop(settings, "source")
+        if settings.source == "FILE":
+            layout.prop(settings, "video")
+        elif settings.source == "SEQUENCE":
+            layout.prop(settings, "sequence")
+            layout.prop(settings, "sequence_rate")
         else:
-            row = layout.row()
-            row.scale_y = 1.5
-            row.enabled = bool(settings.video)
-            row.operator("swingtwist.capture", icon="PLAY")
-            if settings.message:
-                layout.label(text=settings.message)
-            if not engine_path(context):
-                setup_layout.draw_reminder(layout.box(), context)
-        files = layout.row(align=True)
-        files.enabled = not settings.running
-        files.operator("swingtwist.import_motion", text="Import", icon="IMPORT")
-        files.operator("swingtwist.export", text="Export", icon="EXPORT")
-        licence = context.object.get(LICENCE_PROPERTY) if context.object else None
-        if licence:
-            # Labels do not wrap; about eight pixels hold a letter.
-            letters = max(16, int(context.region.width / (8 * context.preferences.system.ui_scale)))
-            lines = layout.column(align=True)
-            for line in textwrap.wrap(f"Body licence: {licence}", letters):
-                lines.label(text=line)
+            layout.prop_search(settings, "clip", bpy.data, "movieclips")
+            shown = shown_clip(context)
+            if not settings.clip and shown is not None:
+                layout.label(text=shown.name, icon="TRACKER")
+        _draw_facts(layout, context)
+        layout.prop(settings, "range_unit")
+        if settings.range_unit != "ALL":
+            names = (
+                ("first_video_frame", "last_video_frame") if settings.range_unit == "FRAMES" else ("start_s", "end_s")
+            )
+            column = layout.column(align=True)
+            for name in names:
+                column.prop(settings, name)
+        layout.prop(settings, "slow_motion")
+        layout.prop(settings, "lens")
+        if settings.lens == "FOV":
+            layout.prop(settings, "fov")
+        elif settings.lens == "FOCAL":
+            column = layout.column(align=True)
+            column.prop(settings, "focal_mm")
+            column.prop(settings, "sensor_mm")
+        elif context.scene.camera is None:
+            layout.label(text="The scene has no camera", icon="ERROR")
 
 
-def _draw_progress(layout: bpy.types.UILayout, settings) -> None:
-    if hasattr(layout, "progress"):  # 4.0
-        layout.progress(factor=settings.progress, text=settings.message)
-    else:
-        layout.label(text=settings.message)
+class SWINGTWIST_UL_people(bpy.types.UIList):
+    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
+        row = layout.row(align=True)
+        row.prop(item, "chosen", text="")
+        picture = thumbnails.icon(item.thumbnail)
+        row.label(text=f"Person {item.person_id}", icon_value=picture) if picture else row.label(
+            text=f"Person {item.person_id}"
+        )
+        row.label(text=f"{item.start_s:.1f} - {item.end_s:.1f} s")
+        row.label(text=f"{100 * item.score:.0f} %")
+
+
+class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
+    bl_label = "People"
+    bl_parent_id = "SWINGTWIST_PT_capture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = settings_of(context), self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "max_people")
+        layout.operator("swingtwist.find_people", icon="VIEWZOOM")
+        if not settings.tracks_job:
+            return
+        if not settings.tracks:
+            layout.label(text="Nobody was found", icon="INFO")
+            return
+        if settings.tracks_job != current_job(context):
+            layout.label(text="Of another video or range", icon="ERROR")
         row = layout.row()
-        row.use_property_split = False
-        row.prop(settings, "progress", text="", slider=True)
-    row = layout.row()
-    row.enabled = not settings.stopping
-    row.operator("swingtwist.cancel", icon="X")
+        row.template_list("SWINGTWIST_UL_people", "", settings, "tracks", settings, "track", rows=3)
+        if settings.track < len(settings.tracks):
+            track = settings.tracks[settings.track]
+            picture = thumbnails.icon(track.thumbnail)
+            if picture:
+                layout.template_icon(picture, scale=5.0)
+            layout.label(text=f"Person {track.person_id}: {track.frames} frames, score {track.score:.2f}")
+        row = layout.row(align=True)
+        row.operator("swingtwist.split_track", icon="UNLINKED")
+        row.operator("swingtwist.merge_tracks", icon="LINKED")
+        if settings.track_edits:
+            row = layout.row(align=True)
+            row.operator("swingtwist.undo_track_edit", icon="LOOP_BACK")
+            row.operator("swingtwist.undo_track_edit", text=f"All {settings.track_edits}").everything = True
+
+
+class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
+    bl_label = "Capture"
+    bl_parent_id = "SWINGTWIST_PT_capture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, layout = settings_of(context), self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(settings, "people")
+        if settings.people == "ID":
+            layout.prop(settings, "person_id")
+        row = layout.row(align=True)
+        row.prop(settings, "model")
+        row.operator("swingtwist.refresh_models", text="", icon="FILE_REFRESH")
+        words = "free for commercial use" if settings.model in (LANDMARKS, "") else "see the list for its licence"
+        for name, _, told in _chosen_model(settings):
+            words = told.split(";")[-1].split(":")[0].strip() if name != LANDMARKS else words
+        layout.label(text=f"Model: {words}")
+        layout.prop(settings, "body")
+        if settings.body == "SMPL":
+            layout.prop(settings, "body_file")
+            layout.prop(settings, "gender")
+            layout.label(text="Body: as your SMPL licence says", icon="INFO")
+        else:
+            layout.label(text="Body: free for commercial use")
+        layout.prop(settings, "device")
+        layout.separator()
+        for name in ("smoothing", "foot_lock", "root_motion", "bone_names", "start_frame", "jobs_folder"):
+            layout.prop(settings, name)
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("swingtwist.capture", icon="PLAY")
+        row = layout.row(align=True)
+        row.operator("swingtwist.save_defaults", icon="FILE_TICK")
+        row.operator("swingtwist.restore_defaults", icon="LOOP_BACK")
+        layout.separator()
+        layout.operator("swingtwist.add_camera", icon="CAMERA_DATA").overlay = False
+        layout.operator("swingtwist.add_camera", text="Camera with Overlay", icon="ARMATURE_DATA").overlay = True
+
+
+def _chosen_model(settings) -> list[tuple[str, str, str]]:
+    items = settings.bl_rna.properties["model"].enum_items
+    return [(item.identifier, item.name, item.description) for item in items if item.identifier == settings.model]
+
+
+def _draw_facts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    try:
+        path = video_path(context)
+    except NoVideo as problem:
+        layout.label(text=str(problem)[:1].upper() + str(problem)[1:], icon="INFO")
+        return
+    answer = engine_jobs.questions.known(info_key(path))
+    box = layout.box()
+    picture = thumbnails.icon(path, "MOVIE")
+    if picture:
+        box.template_icon(picture, scale=6.0)
+    facts = None
+    if answer is not None and answer.value is not None:
+        facts = engine_jobs.VideoFacts.parse(answer.value)
+    if facts is None:
+        text = "Looking at the video" if answer is not None and answer.is_open else "Show what it is"
+        if answer is not None and answer.error:
+            draw_text(box, context, answer.error, "ERROR")
+        elif answer is not None and answer.is_open:
+            box.label(text=text, icon="SORTTIME")
+        else:
+            box.operator("swingtwist.look_at_video", text=text, icon="VIEWZOOM")
+        return
+    lines = box.column(align=True)
+    lines.label(text=f"{facts.width} x {facts.height} px, {facts.rate_text}")
+    lines.label(text=facts.length_text)
+
+
+def _draw_queue(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    for job in engine_jobs.queue.jobs:
+        box = layout.box()
+        row = box.row(align=True)
+        row.label(text=job.title, icon=_STATE_ICONS[job.state])
+        if job.state is State.RUNNING:
+            _draw_bar(box, job.fraction, job.message)
+            row = box.row()
+            row.enabled = not job.stopping
+            row.operator("swingtwist.cancel", icon="X").number = job.number
+            continue
+        row.operator("swingtwist.remove_job", text="", icon="X", emboss=False).number = job.number
+        draw_text(box, context, job.message)
+        for warning in job.warnings[:3]:
+            draw_text(box, context, warning, "INFO")
+        if _waits_for_a_file(job):
+            box.operator("swingtwist.add_result", icon="IMPORT").number = job.number
+
+
+def _waits_for_a_file(job: Job) -> bool:
+    return job.state is State.DONE and not job.purpose.is_of_this_file
+
+
+def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """A text over several lines: labels do not wrap; about eight pixels hold a letter."""
+    letters = max(16, int(context.region.width / (8 * context.preferences.system.ui_scale)))
+    lines = layout.column(align=True)
+    for number, line in enumerate(textwrap.wrap(text[:1].upper() + text[1:], letters)):
+        lines.label(text=line, icon="NONE" if number else icon)
+
+
+def _draw_bar(layout: bpy.types.UILayout, fraction: float, message: str) -> None:
+    if hasattr(layout, "progress"):  # 4.0
+        layout.progress(factor=fraction, text=message)
+        return
+    layout.label(text=message)
+    bar = layout.split(factor=max(0.001, min(1.0, fraction)), align=True)
+    bar.box().label(text="")
+    bar.label(text=f"{100 * fraction:.0f} %")
+
+
+_CLASSES = (
+    SWINGTWIST_PT_capture, SWINGTWIST_PT_video, SWINGTWIST_UL_people, SWINGTWIST_PT_people, SWINGTWIST_PT_run,
+)  # fmt: skip
 
 
 def register() -> None:
-    bpy.utils.register_class(SWINGTWIST_PT_capture)
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(SWINGTWIST_PT_capture)
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -74,24 +74,29 @@ told["foreign_arguments"] = json.loads(Path(os.environ["FAKE_ENGINE_ARGUMENTS"])
 told["foreign_left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
 # An engine that still runs must not outlive the add-on.
-import swingtwist.capture as module  # noqa: E402
+from swingtwist import capture as captures  # noqa: E402
+from swingtwist import engine_jobs  # noqa: E402
 
 settings.video = str(folder / "hang.mp4")
-running = module.Capture(bpy.context)
+job = captures.start_capture(bpy.context)
 child = Path(os.environ["FAKE_ENGINE_CHILD"])
 while not child.exists() or not child.read_text():
+    engine_jobs.advance(bpy.context)
     time.sleep(0.05)
-while running.step(bpy.context) and settings.message == "Starting":
+while job.message in ("Waiting", "Starting"):
+    engine_jobs.advance(bpy.context)
     time.sleep(0.05)
-settings.stopping = True
+engine_jobs.cancel(job.number)
 start = time.monotonic()
-while running.step(bpy.context):
+while job.is_open:
+    engine_jobs.advance(bpy.context)
     time.sleep(0.05)
 told["cancel_s"] = time.monotonic() - start
-running.close(bpy.context, "")
+told["cancelled"] = job.state.value
 child.unlink()
-module.Capture(bpy.context)
+captures.start_capture(bpy.context)
 while not child.exists() or not child.read_text():
+    engine_jobs.advance(bpy.context)
     time.sleep(0.05)
 bpy.ops.preferences.addon_disable(module="swingtwist")
 time.sleep(0.3)

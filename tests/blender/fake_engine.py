@@ -68,7 +68,7 @@ def main(arguments):
     job = Path(arguments[arguments.index("--job") + 1]) if "--job" in arguments else out.with_suffix(".mocap")
     if arguments[0] == "import":
         job = Path(arguments[arguments.index("--people-folder") + 1])
-    job.mkdir()
+    job.mkdir(exist_ok=True)
     if "--job" in arguments:
         (job / "job.json").write_text("{}")
     cameras = np.tile(np.eye(4), (len(motion), 1, 1))

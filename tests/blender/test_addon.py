@@ -117,6 +117,7 @@ def test_capture_import_export_and_cancel(blender_program, package, tmp_path, mo
     assert told["foreign_left_over"] == []
     build_parser().parse_args(told["foreign_arguments"])
     assert told["cancel_s"] < 2.0
+    assert told["cancelled"] == "cancelled"
     assert told["child"] in ("gone", "Z")
 
     # The last capture started was the hanging one, with the settings of the good one.

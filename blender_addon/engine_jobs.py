@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything of the engine that goes on in the background: the queue of jobs and short questions, driven by one timer.
+
+All of it is plain Python in this module, out of reach of undo, and holds names, never Blender's objects.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from .engine_process import EngineMissing, engine_command
+from .engine_questions import Answer, EngineQuestions
+from .job_queue import Job, JobQueue, State
+from .live_preview import LivePreview
+from .preferences import engine_path
+from .video_facts import VideoFacts
+from .video_source import NoVideo, info_command, info_key, video_path
+
+_TICK_S = 0.1
+_MODELS = "models"
+
+queue = JobQueue()
+questions = EngineQuestions()
+
+
+class _Session:
+    """What belongs to this run of Blender: the preview that moves now, which file is open, and who watches for Esc."""
+
+    def __init__(self) -> None:
+        self.preview = LivePreview()
+        self.file = 0
+        self.watcher = 0
+
+    def next_file(self) -> None:
+        """Another file was opened: the preview is gone with the old one."""
+        self.file += 1
+        self.preview = LivePreview()
+
+
+session = _Session()
+
+
+class Purpose:
+    """What a job is for; the classes made from this say what happens when it ends."""
+
+    def __init__(self) -> None:
+        self.file = session.file
+
+    @property
+    def is_of_this_file(self) -> bool:
+        """The file it was started in is still open."""
+        return self.file == session.file
+
+    def finish(self, context: bpy.types.Context, job: Job) -> str:
+        """Take in the answer of a job that is done; what to tell the user. Raises what `failures` names."""
+        raise NotImplementedError
+
+    def give_up(self, job: Job) -> None:
+        """Clear up after a job that failed or was cancelled."""
+
+    failures: tuple[type[Exception], ...] = ()
+
+
+def start(context: bpy.types.Context, title: str, arguments: list[str], purpose: Purpose) -> Job:
+    """Queue a run of the engine. Raises EngineMissing."""
+    job = queue.add(title, engine_command(engine_path(context), arguments), purpose)
+    wake()
+    return job
+
+
+def wait(context: bpy.types.Context, job: Job) -> None:
+    """Work until the job has ended: for scripts, where neither timers nor modal operators run."""
+    while job.is_open:
+        advance(context)
+        time.sleep(_TICK_S)
+
+
+def cancel(number: int) -> None:
+    """End a job."""
+    queue.cancel(number)
+    wake()
+
+
+def wake() -> None:
+    """Let the timer run while there is something to do."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=_TICK_S, persistent=True)
+
+
+def close() -> None:
+    """End everything."""
+    session.preview.remove()
+    queue.close()
+    questions.close()
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+
+
+def ask_about_video(context: bpy.types.Context) -> Answer | None:
+    """Ask the engine about the chosen video, in the background; None where none is chosen or there is no engine."""
+    try:
+        path = video_path(context)
+        answer = questions.ask(info_key(path), engine_command(engine_path(context), info_command(path)))
+    except (NoVideo, EngineMissing):
+        return None
+    wake()
+    return answer
+
+
+def video_facts(context: bpy.types.Context, *, wait_for_them: bool = False) -> VideoFacts | None:
+    """What is known of the chosen video; None where nothing is. Raises NoVideo."""
+    key = info_key(video_path(context))
+    if wait_for_them and ask_about_video(context) is not None:
+        questions.wait(key)
+    answer = questions.known(key)
+    return VideoFacts.parse(answer.value) if answer is not None and answer.value is not None else None
+
+
+def ask_about_models(context: bpy.types.Context) -> None:
+    """Ask the engine which models were added, again."""
+    questions.forget(_MODELS)
+    try:
+        questions.ask(_MODELS, engine_command(engine_path(context), ["models", "list", "--json"]))
+    except EngineMissing:
+        return
+    wake()
+
+
+def known_models() -> list[dict[str, Any]]:
+    """The models that were added to the engine, as far as they are known: name and licence."""
+    answer = questions.known(_MODELS)
+    rows = answer.value if answer is not None and isinstance(answer.value, list) else []
+    return [row for row in rows if isinstance(row, dict) and row.get("state") == "added" and "licence" in row]
+
+
+def _tick() -> float | None:
+    advance(bpy.context)
+    _redraw(bpy.context)
+    return _TICK_S if queue.is_busy or questions.is_busy else None
+
+
+def advance(context: bpy.types.Context) -> None:
+    """Take in what the engine said meanwhile, and start what comes next."""
+    questions.step()
+    ended = queue.step()
+    running = queue.running
+    if running is not None:
+        poses, running.poses = running.poses, []
+        if poses and not running.stopping and running.purpose.is_of_this_file and context.mode == "OBJECT":
+            _guarded(lambda: session.preview.show(context, poses))
+    if ended is not None:
+        session.preview.remove()
+        _finish(context, ended)
+
+
+def _finish(context: bpy.types.Context, job: Job) -> None:
+    if job.state is not State.DONE:
+        job.purpose.give_up(job)
+        return
+    if not job.purpose.is_of_this_file:
+        job.message = "Finished; another file was opened meanwhile"
+        return
+    take_in(context, job)
+
+
+def take_in(context: bpy.types.Context, job: Job) -> bool:
+    """Put a finished job's result into the open file; whether that worked."""
+    try:
+        with _in_a_window(context):
+            job.message = job.purpose.finish(bpy.context, job)
+    except job.purpose.failures as error:
+        job.state, job.error = State.FAILED, str(error)
+        job.message = job.error
+        return False
+    job.purpose.file = session.file
+    return True
+
+
+def _in_a_window(context: bpy.types.Context) -> Any:
+    """Timers run without a window, which operators want."""
+    window = context.window or next(iter(context.window_manager.windows), None)
+    return context.temp_override(window=window) if window is not None else context.temp_override()
+
+
+def _guarded(show: Callable[[], None]) -> None:
+    # A preview that cannot be shown, or of which the engine told nonsense, must not stop the capture.
+    try:
+        show()
+    except (RuntimeError, ReferenceError, ValueError, KeyError, TypeError, IndexError):
+        session.preview.remove()
+
+
+def _redraw(context: bpy.types.Context) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    region.tag_redraw()
+
+
+@bpy.app.handlers.persistent
+def _file_opened(*_: Any) -> None:
+    session.next_file()
+
+
+def register() -> None:
+    bpy.app.handlers.load_post.append(_file_opened)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_post.remove(_file_opened)
+    close()
