@@ -5,7 +5,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from .core import body_mesh, retarget
+from .core import body_mesh, errors, retarget
 
 
 def build_armature(context: bpy.types.Context, rig: retarget.RigDefinition, name: str) -> bpy.types.Object:
@@ -72,7 +72,12 @@ def reshape(
     rig: retarget.RigDefinition,
     mesh: body_mesh.BodyMesh | None,
 ) -> None:
-    """Give an armature that `build_armature` made, and its skinned body, the rest shape of another rig."""
+    """Give an armature that `build_armature` made, and its skinned body, the rest shape of another rig.
+
+    Raises RigError for an armature that is hidden, whose bones Blender does not let be edited.
+    """
+    if not armature.visible_get(view_layer=context.view_layer):
+        raise errors.RigError(f"armature {armature.name} is hidden or in another scene; show it to change its size")
     active = context.view_layer.objects.active
     selected = [thing for thing in context.view_layer.objects if thing.select_get()]
     mode = active.mode if active is not None else "OBJECT"

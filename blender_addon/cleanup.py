@@ -129,7 +129,7 @@ def refine_now(context: bpy.types.Context, armature: bpy.types.Object, changes: 
         _send(context, state.job, session)
         while not _take_answer(context, state.job, session):
             time.sleep(0.01)
-    except (CleanupFailed, errors.RigError, OSError) as error:
+    except (CleanupFailed, errors.RigError, OSError, RuntimeError) as error:
         _give_up(session, error)
         raise CleanupFailed(session.message) from error
 
@@ -152,7 +152,7 @@ def _tick() -> float | None:
             if session.sent is not None and _take_answer(context, job, session):
                 _push_undo(context)
                 _redraw(context)
-        except (CleanupFailed, errors.RigError, OSError) as error:
+        except (CleanupFailed, errors.RigError, OSError, RuntimeError) as error:
             _give_up(session, error)
             _redraw(context)
         busy |= session.due_at is not None or session.sent is not None

@@ -79,20 +79,25 @@ def annotations(accessors: Callable[[str], dict[str, Any]] = lambda name: {}) ->
     return {**enums, **floats, **texts}
 
 
+def _active() -> bpy.types.Object | None:
+    # Timers have no `context.object`.
+    return bpy.context.view_layer.objects.active
+
+
 def _accessors(name: str) -> dict[str, Any]:
     """Access to a setting of the active armature: what it has is remembered there, what is asked for is not yet."""
     values = [item[0] for item in _ITEMS.get(name, ())]
 
     def get(self: Any) -> Any:
-        value = cleanup.shown_settings(bpy.context.object)[name]
+        value = cleanup.shown_settings(_active())[name]
         return (values.index(value) if value in values else 0) if values else value
 
     def put(self: Any, value: Any) -> None:
         wanted = values[value] if values else value
         if name == "height" and 0.0 < wanted < 0.5:
             wanted = 0.0
-        if wanted != cleanup.shown_settings(bpy.context.object)[name]:
-            cleanup.want(bpy.context.object, {name: wanted})
+        if wanted != cleanup.shown_settings(_active())[name]:
+            cleanup.want(_active(), {name: wanted})
 
     return {"get": get, "set": put}
 

@@ -57,6 +57,8 @@ def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
     assert tall["rest_head"] == pytest.approx(before["rest_head"] * 1.9 / 1.7, abs=1e-5)
     # The boxes of this body keep their thickness.
     assert tall["body_top"] == pytest.approx(before["body_top"] * 1.9 / 1.7, abs=0.01)
+    assert "Armature clip ü is hidden" in told["hidden"]["outcome"]
+    assert told["hidden"]["rest_head"] == tall["rest_head"]
     assert "outliers of 9 are too many" in told["error"]["outcome"].lower()
     assert told["error"]["hips"] == tall["hips"]
     assert told["back"]["hips"] == pytest.approx(before["hips"], abs=1e-5)
@@ -67,7 +69,7 @@ def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
     heel = told["file"]["people"]["4"]["left_heel"]
     fps = float(Fraction(30000, 1001))
     assert heel == [[pytest.approx(19 / fps), pytest.approx(29 / fps)]]
-    assert [line["contacts"] for line in asked[:8]] == ["", "", "", "", "", "contacts.json", "contacts.json", ""]
+    assert [line["contacts"] for line in asked[:9]] == ["", "", "", "", "", "", "contacts.json", "contacts.json", ""]
     assert told["detected"]["contacts"] == before["contacts"]
 
     time_a, time_b = f"{15 / fps:.4f}".rstrip("0"), f"{45 / fps:.4f}".rstrip("0")
