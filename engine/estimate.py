@@ -174,11 +174,11 @@ class SeenPeople:
     end_s: float
     evidence: dict[int, PersonEvidence] = field(default_factory=dict)
 
-    def model(self, person_id: int) -> dict[str, Any]:
+    def model(self, person_id: int, lifting: str) -> dict[str, Any]:
         """What posed this person, for the result's provenance: name, licence, what else must be known."""
         evidence = self.evidence.get(person_id)
         if evidence is None:
-            return {"name": "MediaPipe BlazePose + geometric lifting", "licence": "Apache-2.0"}
+            return {"name": f"MediaPipe BlazePose + {lifting} lifting", "licence": "Apache-2.0"}
         facts = evidence.facts
         about = {
             "name": f"{facts.title} on people found by MediaPipe BlazePose",

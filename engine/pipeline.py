@@ -39,7 +39,9 @@ from .image_poses.evidence import PersonEvidence
 from .image_poses.network_poses import DecodeConfig, pose_by_network
 from .job import Job, find_job
 from .job_log import logged
-from .lifting import GeometricLifter
+from .lifting import GeometricLifter, Lifting
+from .lifting.body_fit import fit_to_body
+from .lifting.landmark_transformer import shipped_lifter
 from .outliers import reject_outliers
 from .outputs import check_outputs, write_outputs
 from .poses import LandmarkSequence, PoseSequence
@@ -203,8 +205,9 @@ def pose_person(
     who = landmarks.person_id
     landmarks = stages(("sides", who), undo_side_swaps, landmarks)
     if evidence is None:
-        first = stages(("mean body", who), _lift_mean_body, landmarks, camera, body)
-        poses, betas = stages(("poses", who), pose_by_lifting, landmarks, camera, body, config.height_m, first)
+        lifting = config.lifting
+        first = stages(("mean body", who), _lift_mean_body, landmarks, camera, body, lifting)
+        poses, betas = stages(("poses", who), pose_by_lifting, landmarks, camera, body, config.height_m, lifting, first)
     else:
         decode = DecodeConfig(placement=config.placement)
         poses, betas = stages(
@@ -218,18 +221,23 @@ def pose_by_lifting(
     camera: Camera,
     body: BodyModel,
     height_m: float | None,
+    lifting: Lifting = Lifting.GEOMETRIC,
     first: PoseSequence | None = None,
 ) -> tuple[PoseSequence, np.ndarray]:
     """Poses lifted from landmarks, and the shape (B,) of the body that they were fitted with.
 
     first   the same with the mean body, from which the shape is fitted, where they were lifted before
     """
-    first = first or _lift_mean_body(landmarks, camera, body)
+    first = first or _lift_mean_body(landmarks, camera, body, lifting)
     betas = fit_betas(first, body, height_m)
+    if lifting is Lifting.LEARNED:
+        return fit_to_body(first, camera, body.skeleton(betas)), betas
     return GeometricLifter(body.skeleton(betas)).lift(landmarks, camera), betas
 
 
-def _lift_mean_body(landmarks: LandmarkSequence, camera: Camera, body: BodyModel) -> PoseSequence:
+def _lift_mean_body(landmarks: LandmarkSequence, camera: Camera, body: BodyModel, lifting: Lifting) -> PoseSequence:
+    if lifting is Lifting.LEARNED:
+        return shipped_lifter().lift(landmarks, camera)
     return GeometricLifter(body.skeleton(np.zeros(body.shape_count))).lift(landmarks, camera)
 
 
@@ -270,7 +278,7 @@ def _provenance(job: Job, people: SeenPeople, body: BodyModel, record: MotionRec
         "version": __version__,
         "settings": asdict(job.settings),
         "input": {"name": Path(job.video).name, "blake2b": job.video_hash},
-        "model": people.model(record.person_id),
+        "model": people.model(record.person_id, job.settings.lifting),
         "body": {"name": body.name, "licence": body.licence},
         "measured": {
             "coverage": round(float((motion.confidence > 0).any(axis=1).mean()), 4),

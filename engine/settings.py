@@ -89,6 +89,13 @@ class Settings:
         "neutral", "body", "which model of an SMPL zip to use", choices=("neutral", "female", "male")
     )
     height: float = _setting(0.0, "body", "the person's height in metres; 0 estimates it", metavar="M")
+    lifting: str = _setting(
+        "geometric",
+        "motion",
+        "what lifts the points of --model landmarks: geometric, by bone lengths and the depth that the detector "
+        "guesses, or learned, by a network trained on captured motion",
+        choices=("geometric", "learned"),
+    )
     ik: str = _setting(
         "adaptive",
         "motion",

@@ -8,6 +8,7 @@ from .foot_lock import FootLockConfig, FootLockMode
 from .gaps import GapConfig, GapPolicy
 from .ik.solve import IKMode
 from .image_poses.network_poses import Placement
+from .lifting import Lifting
 from .outliers import OutlierConfig
 from .settings import REGIONS, Settings
 from .smoothing import SmoothingConfig, SmoothingPreset
@@ -15,9 +16,10 @@ from .smoothing import SmoothingConfig, SmoothingPreset
 
 @dataclass(frozen=True)
 class PoseConfig:
-    """How poses become rotations: the person's height, m, or None, who places the person, inverse kinematics."""
+    """How poses become rotations: the person's height, m, or None, who lifts and who places the person, and the IK."""
 
     height_m: float | None = None
+    lifting: Lifting = Lifting.GEOMETRIC
     placement: Placement = Placement.BONES
     ik: IKMode = IKMode.ADAPTIVE
 
@@ -25,7 +27,7 @@ class PoseConfig:
 def pose_config(settings: Settings) -> PoseConfig:
     """How the settings ask for poses."""
     placement = Placement.NETWORK if settings.own_camera else Placement.BONES
-    return PoseConfig(settings.height or None, placement, IKMode(settings.ik))
+    return PoseConfig(settings.height or None, Lifting(settings.lifting), placement, IKMode(settings.ik))
 
 
 def outlier_config(settings: Settings) -> OutlierConfig | None:

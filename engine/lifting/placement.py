@@ -37,6 +37,21 @@ class PlacementConfig:
 
 _DEFAULT = PlacementConfig()
 
+
+@dataclass(frozen=True)
+class Segments:
+    """What the body fixes between points: start, end (S,), length_m (S,), and its standard deviation sigma_m (S,).
+
+    middle  indices of the points whose mean depth the others' is measured against
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    length_m: np.ndarray
+    sigma_m: np.ndarray
+    middle: tuple[int, ...]
+
+
 # Segments whose length the body fixes, and the standard deviation of that length, m.
 _SEGMENTS: tuple[tuple[str, str, float], ...] = (
     ("left_hip", "right_hip", 0.012),
@@ -127,14 +142,20 @@ def _place(
 ) -> np.ndarray:
     """One chunk of seen frames: rays (T, 33, 2), turned world landmarks (T, 33, 3), weights (T, 33) -> (T, 33, 3)."""
     depth = world[..., 2]
-    distance = _distance(rays, world, weights)
+    distance = distance_of(rays, world, weights)
     points = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1) * (distance[:, None] + depth)[..., None]
     nodes = list(_NODES)
-    points[:, nodes] = _solve(points[:, nodes], rays[:, nodes], depth[:, nodes], weights[:, nodes], rest[nodes], config)
+    places = rest[nodes]
+    lengths = np.linalg.norm(places[_START] - places[_END], axis=-1)
+    hips = tuple(_NODES.index(hip) for hip in _HIPS)
+    segments = Segments(_START, _END, lengths, _LENGTH_SIGMA, hips)
+    points[:, nodes] = solve_points(
+        points[:, nodes], rays[:, nodes], depth[:, nodes], weights[:, nodes], segments, config
+    )
     return points
 
 
-def _distance(rays: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def distance_of(rays: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(T,) depth of the hips from which offsets (T, N, 3) m project onto the rays (T, N, 2)."""
     side = rays * offsets[..., 2:] - offsets[..., :2]
     total = weights.sum(axis=1)[:, None]
@@ -144,17 +165,21 @@ def _distance(rays: np.ndarray, offsets: np.ndarray, weights: np.ndarray) -> np.
     return np.maximum(-np.einsum("tn,tnk,tnk->t", weights, ray, value) / np.maximum(spread, 1e-9), 0.5)
 
 
-def _solve(
+def solve_points(
     points: np.ndarray,
     rays: np.ndarray,
     depth: np.ndarray,
     weights: np.ndarray,
-    rest: np.ndarray,
+    segments: Segments,
     config: PlacementConfig,
 ) -> np.ndarray:
-    """Gauss-Newton on picture, segment length and depth residuals; all frames at once, (T, N, 3)."""
+    """(T, N, 3) points, camera frame, m, that explain picture, segment lengths and depths best, from given ones.
+
+    rays (T, N, 2) bearings; depth (T, N) m, of which only differences count; weights (T, N) of the bearings.
+    Gauss-Newton, all frames at once.
+    """
     frames, count, _ = points.shape
-    lengths = np.linalg.norm(rest[_START] - rest[_END], axis=-1)
+    start, end = segments.start, segments.end
     # Picture: P_xy - ray P_z = 0; depth along segments and against the hips: both linear, so constant.
     picture = np.zeros((frames, count, 2, count, 3))
     index = np.arange(count)
@@ -163,32 +188,32 @@ def _solve(
         picture[:, index, axis, index, axis] = scale
         picture[:, index, axis, index, 2] = -rays[..., axis] * scale
     picture = picture.reshape(frames, 2 * count, 3 * count)
-    edge = np.arange(len(_START))
+    edge = np.arange(len(start))
     depths = np.zeros((len(edge), count, 3))
-    depths[edge, _END, 2] = 1.0 / config.depth_m
-    depths[edge, _START, 2] = -1.0 / config.depth_m
-    hips = [_NODES.index(h) for h in _HIPS]
+    depths[edge, end, 2] = 1.0 / config.depth_m
+    depths[edge, start, 2] = -1.0 / config.depth_m
+    hips = list(segments.middle)
     anchors = np.zeros((count, count, 3))
     anchors[index, index, 2] = 1.0 / config.anchor_m
     for hip in hips:
-        anchors[index, hip, 2] -= 0.5 / config.anchor_m
+        anchors[index, hip, 2] -= 1.0 / (len(hips) * config.anchor_m)
     linear = np.concatenate([depths.reshape(len(edge), -1), anchors.reshape(count, -1)])
     middle = depth[:, hips].mean(axis=1, keepdims=True)
     wanted = np.concatenate(
-        [(depth[:, _END] - depth[:, _START]) / config.depth_m, (depth - middle) / config.anchor_m], axis=1
+        [(depth[:, end] - depth[:, start]) / config.depth_m, (depth - middle) / config.anchor_m], axis=1
     )
     normal = np.swapaxes(picture, 1, 2) @ picture + linear.T @ linear
     right = wanted @ linear
     normal += 1e-6 * np.eye(3 * count)
     for _ in range(config.iterations):
-        step = points[:, _END] - points[:, _START]
+        step = points[:, end] - points[:, start]
         norm = np.linalg.norm(step, axis=-1)
-        unit = step / np.maximum(norm, 1e-6)[..., None] / _LENGTH_SIGMA[:, None]
+        unit = step / np.maximum(norm, 1e-6)[..., None] / segments.sigma_m[:, None]
         jacobian = np.zeros((frames, len(edge), count, 3))
-        jacobian[:, edge, _END] = unit
-        jacobian[:, edge, _START] = -unit
+        jacobian[:, edge, end] = unit
+        jacobian[:, edge, start] = -unit
         jacobian = jacobian.reshape(frames, len(edge), -1)
-        residual = (norm - lengths) / _LENGTH_SIGMA
+        residual = (norm - segments.length_m) / segments.sigma_m
         flat = points.reshape(frames, -1)
         gradient = np.einsum("tij,tj->ti", normal, flat) - right + np.einsum("tei,te->ti", jacobian, residual)
         hessian = normal + np.swapaxes(jacobian, 1, 2) @ jacobian

@@ -9,8 +9,14 @@ import pytest
 
 from engine.camera import Camera
 from engine.errors import InputError
+from engine.evaluation.metrics import procrustes_errors
 from engine.lifting.landmark_features import attention_mask, extract_features, turn_to_axis
-from engine.lifting.landmark_transformer import LandmarkTransformerLifter, WindowConfig
+from engine.lifting.landmark_transformer import (
+    LANDMARK_MODEL_FILE,
+    LandmarkTransformerLifter,
+    WindowConfig,
+    shipped_lifter,
+)
 from engine.poses import BLAZEPOSE_NAMES, LandmarkSequence
 from rig.rotations import rotvec_to_rotmat
 from rig.skeleton import SMPL_JOINT_NAMES, mirrored_names
@@ -317,3 +323,15 @@ def test_a_missing_network_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"not a network")
     with pytest.raises(InputError, match=r"broken\.onnx"):
         LandmarkTransformerLifter(tmp_path / "broken.onnx")
+
+
+def test_the_shipped_network_is_small_and_lifts_plausible_people() -> None:
+    assert LANDMARK_MODEL_FILE.stat().st_size < 20e6
+    sequence, camera = _sequence(24, seed=1)
+    lifted = shipped_lifter().estimate(sequence, camera)
+    batch = seeded_batch(1, 24, 1)
+    true = batch["joints_camera"][0] - batch["joints_camera"][0][:, :1]
+    # Poses from random angles are stranger than what people do.
+    assert procrustes_errors(lifted.joints, true).mean() < 0.1
+    thigh = np.linalg.norm(lifted.joints[:, 4] - lifted.joints[:, 1], axis=-1)
+    assert ((thigh > 0.25) & (thigh < 0.6)).all()

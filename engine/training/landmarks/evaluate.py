@@ -18,6 +18,7 @@ from engine.evaluation import metrics
 from engine.ik.plan import TIPS_24
 from engine.ik.solve import solve_motion
 from engine.lifting import GeometricLifter
+from engine.lifting.body_fit import fit_to_body
 from engine.lifting.landmark_transformer import LANDMARK_MODEL_FILE, LandmarkTransformerLifter, WindowConfig
 from engine.poses import BLAZEPOSE, LandmarkSequence, PoseSequence
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rotate
@@ -158,7 +159,9 @@ def learned_method(model: Path, causal: bool = False) -> Method:
 
     def answer(sequence: TrueSequence) -> Answer:
         poses = lifter.lift(sequence.landmarks, sequence.camera)
-        return Answer(poses.joints, _solved(poses, body))
+        betas = fit_betas(poses, body)
+        poses = fit_to_body(poses, sequence.camera, body.skeleton(betas))
+        return Answer(poses.joints, _solved(poses, body, betas))
 
     return answer
 
