@@ -75,8 +75,8 @@ def _draw_resting(layout: bpy.types.UILayout, preferences, state, letters: int) 
     if ready:
         layout.label(text=f"Engine {kept.version} is set up, made from {kept.python}", icon="CHECKMARK")
     elif not used:
-        told = "Captures are made by an engine outside of Blender. There is none yet; setting it up takes a few minutes"
-        _draw_text(layout, told, letters, "INFO")
+        how = "Its set-up is not finished" if kept else "There is none yet; setting it up takes a few minutes"
+        _draw_text(layout, f"Captures are made by an engine outside of Blender. {how}", letters, "INFO")
     if used and used != str(home.python):
         _draw_text(layout, f"The engine used is {used}", letters, "INFO")
     if state.message:
@@ -84,8 +84,9 @@ def _draw_resting(layout: bpy.types.UILayout, preferences, state, letters: int) 
     if isinstance(wheel, str):
         _draw_text(layout, wheel, letters, "INFO")
     elif not preferences.wheels_folder and not getattr(bpy.app, "online_access", True):
-        advice = "System > Network > Allow Online Access, or choose a folder of wheels"
-        _draw_text(layout, f"Blender may not use the network. Allow {advice}", letters, "INFO")
+        told = "Blender may not use the network. Allow it here or under System > Network, or choose a folder of wheels"
+        _draw_text(layout, told, letters, "INFO")
+        layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
     row = layout.row(align=True)
     row.scale_y = 1.3
     if isinstance(wheel, EngineWheel) and not (ready and not needs_update(kept, wheel)):
@@ -104,7 +105,7 @@ def _draw_resting(layout: bpy.types.UILayout, preferences, state, letters: int) 
 def _draw_report(layout: bpy.types.UILayout, report: Report, letters: int) -> None:
     for problem in report.problems:
         box = layout.box()
-        _draw_text(box, problem.text, letters, "ERROR" if problem.stops else "INFO")
+        _draw_text(box, setup_operators.sentence(problem.text), letters, "ERROR" if problem.stops else "INFO")
         if problem.fix:
             row = box.row()
             _draw_text(row.column(align=True), f"What mends it: {problem.fix}", letters - 6, "NONE")
