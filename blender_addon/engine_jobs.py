@@ -60,6 +60,9 @@ class Purpose:
     def give_up(self, job: Job) -> None:
         """Clear up after a job that failed or was cancelled."""
 
+    keeps_its_line = True
+    """A job that is done stays in the list; otherwise its result shows elsewhere."""
+
     failures: tuple[type[Exception], ...] = ()
 
 
@@ -162,7 +165,8 @@ def _finish(context: bpy.types.Context, job: Job) -> None:
     if not job.purpose.is_of_this_file:
         job.message = "Finished; another file was opened meanwhile"
         return
-    take_in(context, job)
+    if take_in(context, job) and not job.purpose.keeps_its_line:
+        queue.remove(job.number)
 
 
 def take_in(context: bpy.types.Context, job: Job) -> bool:
@@ -171,7 +175,9 @@ def take_in(context: bpy.types.Context, job: Job) -> bool:
         with _in_a_window(context):
             job.message = job.purpose.finish(bpy.context, job)
     except job.purpose.failures as error:
-        job.state, job.error = State.FAILED, str(error)
+        nonsense = type(error) in (KeyError, TypeError, ValueError)
+        job.state = State.FAILED
+        job.error = f"the engine's answer cannot be understood ({error!r})" if nonsense else str(error)
         job.message = job.error
         return False
     job.purpose.file = session.file

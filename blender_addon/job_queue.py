@@ -62,6 +62,12 @@ class JobQueue:
         return next((job for job in self.jobs if job.state is State.RUNNING), None)
 
     @property
+    def fraction(self) -> float:
+        """How far the stage of the running job is, 0 to 1."""
+        job = self.running
+        return job.fraction if job is not None else 0.0
+
+    @property
     def is_busy(self) -> bool:
         """Something runs or waits."""
         return any(job.is_open for job in self.jobs)

@@ -40,7 +40,7 @@ class SWINGTWIST_PT_capture(_Sidebar, bpy.types.Panel):
         if not engine_path(context):
             draw_reminder(layout, context)
         if settings.running:
-            _draw_bar(layout, settings.progress, settings.message)
+            _draw_bar(layout, settings, "progress", settings.message)
             row = layout.row()
             row.enabled = not settings.stopping
             row.operator("swingtwist.cancel", icon="X")
@@ -95,13 +95,11 @@ class SWINGTWIST_PT_video(_Sidebar, bpy.types.Panel):
 class SWINGTWIST_UL_people(bpy.types.UIList):
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
         row = layout.row(align=True)
+        row.use_property_split = False
         row.prop(item, "chosen", text="")
-        picture = thumbnails.icon(item.thumbnail)
-        row.label(text=f"Person {item.person_id}", icon_value=picture) if picture else row.label(
-            text=f"Person {item.person_id}"
-        )
-        row.label(text=f"{item.start_s:.1f} - {item.end_s:.1f} s")
-        row.label(text=f"{100 * item.score:.0f} %")
+        parts = row.split(factor=0.25)
+        parts.label(text=str(item.person_id), icon_value=thumbnails.icon(item.thumbnail))
+        parts.label(text=f"{item.start_s:.1f}-{item.end_s:.1f} s  {100 * item.score:.0f} %")
 
 
 class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
@@ -131,7 +129,7 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
             layout.label(text=f"Person {track.person_id}: {track.frames} frames, score {track.score:.2f}")
         row = layout.row(align=True)
         row.operator("swingtwist.split_track", icon="UNLINKED")
-        row.operator("swingtwist.merge_tracks", icon="LINKED")
+        row.operator("swingtwist.merge_tracks", text="Merge", icon="LINKED")
         if settings.track_edits:
             row = layout.row(align=True)
             row.operator("swingtwist.undo_track_edit", icon="LOOP_BACK")
@@ -171,7 +169,7 @@ class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
         row.scale_y = 1.5
         row.operator("swingtwist.capture", icon="PLAY")
         row = layout.row(align=True)
-        row.operator("swingtwist.save_defaults", icon="FILE_TICK")
+        row.operator("swingtwist.save_defaults", text="Keep", icon="FILE_TICK")
         row.operator("swingtwist.restore_defaults", icon="LOOP_BACK")
         layout.separator()
         layout.operator("swingtwist.add_camera", icon="CAMERA_DATA").overlay = False
@@ -217,7 +215,7 @@ def _draw_queue(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = box.row(align=True)
         row.label(text=job.title, icon=_STATE_ICONS[job.state])
         if job.state is State.RUNNING:
-            _draw_bar(box, job.fraction, job.message)
+            _draw_bar(box, settings_of(context), "job_progress", job.message)
             row = box.row()
             row.enabled = not job.stopping
             row.operator("swingtwist.cancel", icon="X").number = job.number
@@ -242,14 +240,14 @@ def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str,
         lines.label(text=line, icon="NONE" if number else icon)
 
 
-def _draw_bar(layout: bpy.types.UILayout, fraction: float, message: str) -> None:
+def _draw_bar(layout: bpy.types.UILayout, settings, name: str, message: str) -> None:
     if hasattr(layout, "progress"):  # 4.0
-        layout.progress(factor=fraction, text=message)
+        layout.progress(factor=getattr(settings, name), text=message)
         return
     layout.label(text=message)
-    bar = layout.split(factor=max(0.001, min(1.0, fraction)), align=True)
-    bar.box().label(text="")
-    bar.label(text=f"{100 * fraction:.0f} %")
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(settings, name, text="", slider=True)
 
 
 _CLASSES = (

@@ -19,6 +19,7 @@ class PeoplePurpose(engine_jobs.Purpose):
     """A search: who was found fills the list."""
 
     failures = (KeyError, TypeError, ValueError)
+    keeps_its_line = False
 
     @property
     def is_of_this_file(self) -> bool:

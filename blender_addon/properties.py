@@ -210,7 +210,6 @@ class SwingtwistSettings(bpy.types.PropertyGroup):
         description="Where captures keep their work for clean-up and going on; empty is beside the video",
         subtype="DIR_PATH",
     )
-    advanced: bpy.props.BoolProperty(name="More", description="Show settings that are seldom changed")
     smoothing: bpy.props.EnumProperty(
         name="Smoothing",
         description="How much jitter is removed; can be changed later without detecting again",
@@ -240,6 +239,15 @@ class SwingtwistSettings(bpy.types.PropertyGroup):
     running: bpy.props.BoolProperty()
     stopping: bpy.props.BoolProperty()
     progress: bpy.props.FloatProperty(name="Progress", subtype="FACTOR", min=0.0, max=1.0)
+    job_progress: bpy.props.FloatProperty(
+        name="Progress",
+        description="How far the running job's stage is",
+        subtype="FACTOR",
+        min=0.0,
+        max=1.0,
+        get=lambda self: engine_jobs.queue.fraction,
+        set=lambda self, value: None,
+    )
     message: bpy.props.StringProperty()
 
 

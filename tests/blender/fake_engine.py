@@ -2,7 +2,7 @@
 
 `fake_engine.py run VIDEO --out DIR/motion.npz ...` or `fake_engine.py import FILE --people-folder DIR ...`;
 the file's name chooses the part it plays: `hang` never ends and ignores interrupts, `fail` ends with an error, `crash`
-dies without a word to the protocol, all else succeeds.
+dies without a word to the protocol, `garbage` talks nonsense, all else succeeds.
 """
 
 import json
@@ -29,7 +29,41 @@ def say(**event):
     print(json.dumps(event), flush=True)
 
 
+def info(video):
+    """What `mocap info --json` prints."""
+    told = {"video": video, "size": [1920, 1080], "fps": "60", "variable_rate": "vfr" in video, "rotation_deg": 0}
+    print("a library says hello")
+    print(json.dumps({**told, "duration_s": 10.0, "frames": 600, "codec": "h264"}))
+    return 0
+
+
+def people(arguments):
+    """What `mocap people --progress json` prints: two people; edits are kept in the job folder and only counted."""
+    job = Path(arguments[arguments.index("--job") + 1])
+    job.mkdir(parents=True, exist_ok=True)
+    kept = job / "track_edits.json"
+    edits = json.loads(kept.read_text()) if kept.exists() else []
+    if "--undo-edit" in arguments:
+        edits = edits[:-1]
+    edits += [arguments[at + 1] for at, word in enumerate(arguments) if word in ("--split", "--merge")]
+    kept.write_text(json.dumps(edits))
+    say(event="progress", stage="detect", done=5, total=10, fps=4.5, eta_s=65.2)
+    found = [
+        {"id": number, "frames": 300, "start_s": 0.0, "end_s": 5.0, "mean_score": 0.9, "thumbnail": ""}
+        for number in range(1, 3 + len(edits))
+    ]
+    say(event="people", job=str(job), people=found, edits=edits)
+    return 0
+
+
 def main(arguments):
+    if arguments[0] in ("info", "models"):
+        return info(arguments[1]) if arguments[0] == "info" else print("[]")
+    if os.environ.get("FAKE_ENGINE_LOG"):
+        with open(os.environ["FAKE_ENGINE_LOG"], "a") as log:
+            log.write(json.dumps(arguments) + "\n")
+    if arguments[0] == "people":
+        return people(arguments)
     video, out = Path(arguments[1]), Path(arguments[arguments.index("--out") + 1])
     part = video.stem
     pause_s = float(os.environ.get("FAKE_ENGINE_PAUSE_S", "0"))
@@ -49,6 +83,12 @@ def main(arguments):
         Path(os.environ["FAKE_ENGINE_CHILD"]).write_text(str(child.pid))
         while True:
             time.sleep(1)
+    if part == "garbage":
+        for line in ("{", "[]", '{"event": 3}', '{"event": "progress", "done": "x", "total": []}', "\x00\xff", '"a"'):
+            print(line, flush=True)
+        say(event="pose", person_id="nobody", rotations_wxyz="many")
+        say(event="result", people=7)
+        return 0
     quats = rotmat_to_quat_wxyz(motion.local_rotmats())
     print("a line that is not JSON", flush=True)
     for frame in range(len(motion)):

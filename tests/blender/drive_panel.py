@@ -1,0 +1,128 @@
+"""Inside Blender: find people, edit their tracks, capture, and look through the video's camera: `-- ZIP ENGINE FOLDER`.
+
+Prints one JSON object with what happened.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import bpy
+from bpy_extras.object_utils import world_to_camera_view
+
+package, engine, folder = sys.argv[sys.argv.index("--") + 1 :]
+folder = Path(folder)
+bpy.ops.wm.read_factory_settings(use_empty=True)
+bpy.ops.preferences.addon_install(filepath=package, overwrite=True)
+bpy.ops.preferences.addon_enable(module="swingtwist")
+bpy.context.preferences.addons["swingtwist"].preferences.engine = engine
+settings = bpy.context.window_manager.swingtwist
+told = {}
+
+from swingtwist import capture, engine_jobs, stored_motion  # noqa: E402
+from swingtwist.core import retarget  # noqa: E402
+
+
+def attempt(operator, **properties):
+    try:
+        return sorted(operator(**properties))
+    except RuntimeError as error:  # how a script sees an operator's error report
+        return str(error)
+
+
+def names():
+    return sorted(thing.name for thing in bpy.data.objects)
+
+
+def numbers():
+    return [track.person_id for track in settings.tracks]
+
+
+settings.video = str(folder / "clip ü.mp4")
+facts = engine_jobs.video_facts(bpy.context, wait_for_them=True)
+told["facts"] = [facts.width, facts.height, str(facts.fps), facts.frames]
+settings.range_unit, settings.first_video_frame, settings.last_video_frame = "FRAMES", 31, 90
+settings.slow_motion = 2.0
+bpy.ops.swingtwist.find_people()
+told["tracks"] = [[track.person_id, track.chosen] for track in settings.tracks]
+bpy.context.scene.frame_set(13)
+settings.track = 1
+bpy.ops.swingtwist.split_track()
+told["after_split"] = numbers()
+settings.tracks[2].chosen = True
+bpy.ops.swingtwist.merge_tracks()
+told["after_merge"] = numbers()
+bpy.ops.swingtwist.undo_track_edit()
+told["after_undo"] = numbers()
+
+chosen = [track.chosen for track in settings.tracks]
+for track in settings.tracks:
+    track.chosen = False
+told["nobody"] = attempt(bpy.ops.swingtwist.capture)
+for track, value in zip(settings.tracks, chosen, strict=True):
+    track.chosen = value
+settings.lens, settings.focal_mm = "FOCAL", 50.0
+told["captured"] = attempt(bpy.ops.swingtwist.capture)
+settings.video = str(folder / "vfr.mp4")
+told["vfr"] = attempt(bpy.ops.swingtwist.capture)
+settings.range_unit, settings.people = "ALL", "LARGEST"
+settings.video = str(folder / "garbage.mp4")
+told["before_garbage"] = names()
+told["garbage"] = {"outcome": attempt(bpy.ops.swingtwist.capture), "objects": names()}
+settings.body = "SMPL"
+told["no_smpl"] = attempt(bpy.ops.swingtwist.capture)
+settings.body = "OPEN"
+
+settings.smoothing = "heavy"
+bpy.ops.swingtwist.save_defaults()
+kept = [settings.smoothing]
+settings.smoothing = "default"
+kept.append(settings.smoothing)
+from swingtwist import user_defaults  # noqa: E402
+
+user_defaults.apply_defaults(bpy.context)
+kept.append(settings.smoothing)
+bpy.ops.swingtwist.restore_defaults()
+told["defaults"] = [*kept, settings.smoothing]
+
+# The result of a job that another file was opened under is not forced upon that file.
+settings.video = str(folder / "clip ü.mp4")
+job = capture.start_capture(bpy.context)
+bpy.ops.wm.read_homefile(use_empty=True)
+engine_jobs.wait(bpy.context, job)
+told["after_new"] = [job.state.value, job.message, names()]
+told["added"] = [attempt(bpy.ops.swingtwist.add_result, number=job.number), names()]
+
+bpy.ops.wm.read_homefile(use_empty=True)
+bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_1.npz"), root_motion="full", start_frame=1)
+armature = bpy.data.objects["motion_1"]
+armature.location = (1.0, 2.0, 0.5)
+armature.rotation_euler = (0.1, 0.0, 1.0)
+bpy.context.view_layer.update()
+bpy.ops.swingtwist.add_camera()
+scene = bpy.context.scene
+told["size"] = [scene.render.resolution_x, scene.render.resolution_y]
+record = stored_motion.stored_motion(armature)
+joints = retarget.build_rig(record.motion.skeleton).bone_names[1:]
+seen = {}
+for frame in (1, 7, 24):
+    scene.frame_set(frame)
+    graph = bpy.context.evaluated_depsgraph_get()
+    posed, camera = armature.evaluated_get(graph), scene.camera
+    places = [world_to_camera_view(scene, camera, posed.matrix_world @ posed.pose.bones[name].head) for name in joints]
+    seen[frame] = [[place.x * 720, (1 - place.y) * 480] for place in places]
+told["seen"] = seen
+
+settings = bpy.context.window_manager.swingtwist  # without a window a new file brings a new window manager
+settings.video = str(folder / "hang.mp4")
+hanging = [capture.start_capture(bpy.context) for _ in range(2)]
+child = Path(os.environ["FAKE_ENGINE_CHILD"])
+while not child.exists() or not child.read_text():
+    engine_jobs.advance(bpy.context)
+    time.sleep(0.05)
+bpy.ops.preferences.addon_disable(module="swingtwist")
+told["closed"] = [job.state.value for job in hanging]
+print("TOLD " + json.dumps(told), flush=True)
+os._exit(0)
