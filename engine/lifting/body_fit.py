@@ -18,7 +18,7 @@ _BONE_SIGMA_M = 0.01
 _RIGID = (("left_hip", "right_hip", "spine1"), ("neck", "left_collar", "right_collar"))
 """Joints that hang from one joint, whose distances from each other the body fixes like bones."""
 
-LEARNED_DEPTH = PlacementConfig(picture_m=0.02, depth_m=0.04, anchor_m=0.15)
+LEARNED_DEPTH = PlacementConfig(picture_m=0.02, depth_m=0.04, anchor_m=0.15, iterations=3)
 """How much picture and depth count where a network gives the depth."""
 
 
