@@ -61,8 +61,10 @@ _PACKAGES = (
     _Package("av", (18,), f'{_INSTALL} "av>=18,<19"', below=(19,)),
     _Package("mediapipe", (0, 10, 21), f"{_INSTALL} mediapipe==0.10.21"),
     _Package("array-api-compat", (1, 9), f'{_INSTALL} "array-api-compat>=1.9"'),
-    _Package("onnxruntime", (1, 20), f'{_INSTALL} "onnxruntime>=1.20,<2"', needed_for="--lifting learned"),
-    _Package("torch", (2, 2), f'{_INSTALL} "torch>=2.2"', needed_for="image networks (--model), and smplx"),
+    _Package(
+        "onnxruntime", (1, 20), f'{_INSTALL} "onnxruntime>=1.20,<2"', needed_for="--lifting learned, exported --model"
+    ),
+    _Package("torch", (2, 7), f'{_INSTALL} "torch>=2.7"', needed_for="image networks (--model), and smplx"),
     _Package("smplx", (0, 1, 28), f'{_INSTALL} "smplx>=0.1.28"', needed_for="an SMPL file as a torch layer"),
 )
 

@@ -66,7 +66,9 @@ class Settings:
         False, "detection", "show the --model mirror images too: a little better, twice the time"
     )
     batch_size: int = _setting(16, "detection", "crops that the --model looks at together", metavar="N")
-    threads: int = _setting(0, "detection", "threads that decode video; 0 lets the decoder choose", metavar="N")
+    threads: int = _setting(
+        0, "detection", "threads that decode video, and that run an exported --model; 0 lets each choose", metavar="N"
+    )
     person: str = _setting(
         "largest",
         "people",
