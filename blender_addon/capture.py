@@ -138,7 +138,7 @@ class SWINGTWIST_OT_remove_job(bpy.types.Operator):
     number: bpy.props.IntProperty(name="Job", description="Number of the job")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        engine_jobs.queue.remove(self.number)
+        engine_jobs.remove(self.number)
         return {"FINISHED"}
 
 

@@ -13,7 +13,7 @@ import bpy
 from .engine_process import EngineMissing, engine_command
 from .engine_questions import Answer, EngineQuestions
 from .job_queue import Job, JobQueue, State
-from .live_preview import LivePreview
+from .live_preview import LivePreview, remove_left_previews
 from .preferences import engine_path
 from .video_facts import VideoFacts
 from .video_source import NoVideo, info_command, info_key, video_path
@@ -82,8 +82,17 @@ def wait(context: bpy.types.Context, job: Job) -> None:
 
 def cancel(number: int) -> None:
     """End a job."""
+    job = queue.find(number)
     queue.cancel(number)
+    if job is not None and job.state is State.CANCELLED:  # it only waited
+        job.purpose.give_up(job)
     wake()
+
+
+def remove(number: int) -> None:
+    """Take a job off the list; one that runs is cancelled first."""
+    cancel(number)
+    queue.remove(number)
 
 
 def wake() -> None:
@@ -95,7 +104,10 @@ def wake() -> None:
 def close() -> None:
     """End everything."""
     session.preview.remove()
+    left = [job for job in queue.jobs if job.is_open]
     queue.close()
+    for job in left:
+        job.purpose.give_up(job)
     questions.close()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
@@ -203,18 +215,32 @@ def _redraw(context: bpy.types.Context) -> None:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 for region in area.regions:
-                    region.tag_redraw()
+                    if region.type == "UI":  # a pose that changes redraws the view by itself
+                        region.tag_redraw()
 
 
 @bpy.app.handlers.persistent
 def _file_opened(*_: Any) -> None:
     session.next_file()
+    remove_left_previews()
+
+
+@bpy.app.handlers.persistent
+def _undone(*_: Any) -> None:
+    # Undo brings back a preview that was there when its step was made.
+    if queue.running is None:
+        remove_left_previews()
+
+
+_HANDLERS = (("load_post", _file_opened), ("undo_post", _undone), ("redo_post", _undone))
 
 
 def register() -> None:
-    bpy.app.handlers.load_post.append(_file_opened)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
-    bpy.app.handlers.load_post.remove(_file_opened)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
     close()

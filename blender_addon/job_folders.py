@@ -51,6 +51,7 @@ class JobFolders:
         self.folder.mkdir(parents=True, exist_ok=True)
         others = [path for path in self._all() if path != self.search and path not in in_use]
         folder = next((path for path in others if not any(path.glob("motion_*.npz"))), None) or self._new()
+        folder.mkdir(exist_ok=True)
         if not (folder / _DETECTIONS / "finished.json").is_file():
             sources = (path / _DETECTIONS for path in (self.search, *others))
             found = next((path for path in sources if (path / "finished.json").is_file()), None)
@@ -62,7 +63,6 @@ class JobFolders:
 
     def _copy_edits(self, folder: Path) -> None:
         if (self.search / _EDITS).is_file():
-            folder.mkdir(exist_ok=True)
             shutil.copyfile(self.search / _EDITS, folder / _EDITS)
         else:
             (folder / _EDITS).unlink(missing_ok=True)

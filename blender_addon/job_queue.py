@@ -2,7 +2,7 @@
 """Jobs of the engine, one after another, without anything of Blender: what waits, what runs and how each ended."""
 
 import enum
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,7 +53,6 @@ class JobQueue:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self._process: EngineProcess | None = None
-        self._kill_at = 0.0
         self._count = 0
 
     @property
@@ -104,15 +103,16 @@ class JobQueue:
             return
         job.message = "Stopping"
         self._process.ask_to_stop()
-        self._kill_at = time.monotonic() + STOP_AFTER_S
+        # A window that is slow to draw must not let it live on.
+        killer = threading.Timer(STOP_AFTER_S, self._process.kill)
+        killer.daemon = True
+        killer.start()
 
     def step(self) -> Job | None:
         """Take in what the running engine said; the job that ended now, or None. Starts the next one."""
         job = self.running
         if job is None:
             return self._start_next()
-        if job.stopping and time.monotonic() > self._kill_at:
-            self._process.kill()
         ended = self._process.ended
         for event in self._process.events():
             try:

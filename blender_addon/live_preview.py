@@ -10,6 +10,15 @@ from . import armature as armatures
 from . import keyframes
 from .core import retarget, skeleton
 
+_MARK = "swingtwist_live"
+"""Custom property of a preview, by which one is known that was saved or came back with an undo."""
+
+
+def remove_left_previews() -> None:
+    """Take previews out of the scene that no capture moves any more."""
+    for armature in [thing for thing in bpy.data.objects if thing.get(_MARK)]:
+        _remove(armature)
+
 
 class LivePreview:
     """One armature per person, posed as poses arrive; holds names, never Blender's objects, which undo replaces."""
@@ -47,14 +56,20 @@ class LivePreview:
         for name in self._names.values():
             armature = bpy.data.objects.get(name)
             if armature is not None:
-                data = armature.data
-                bpy.data.objects.remove(armature)
-                bpy.data.armatures.remove(data)
+                _remove(armature)
         self._names.clear()
 
     def _armature(self, context: bpy.types.Context, person: int, rig: retarget.RigDefinition) -> bpy.types.Object:
         found = bpy.data.objects.get(self._names.get(person, ""))
         if found is None:
             found = armatures.build_armature(context, rig, f"Live {person}")
+            found[_MARK] = True
             self._names[person] = found.name
         return found
+
+
+def _remove(armature: bpy.types.Object) -> None:
+    data = armature.data
+    bpy.data.objects.remove(armature)
+    if data.users == 0:
+        bpy.data.armatures.remove(data)
