@@ -10,6 +10,7 @@ from . import (
     cleanup_properties,
     export_panel,
     file_operators,
+    headless,
     import_file,
     panels,
     people_operators,
@@ -35,7 +36,7 @@ bl_info = {
 _MODULES = (
     setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, import_file,
     people_operators, video_camera, user_defaults, file_operators, cleanup_operators, retarget_operators,
-    panels, cleanup_panel, retarget_panel, export_panel,
+    panels, cleanup_panel, retarget_panel, export_panel, headless,
 )  # fmt: skip
 
 

@@ -38,6 +38,11 @@ def engine_command(engine: str, arguments: Sequence[str]) -> list[str]:
     return [engine, "-I", "-m", "engine", *arguments]
 
 
+def child_environment() -> dict[str, str]:
+    """Blender's environment without what would lead another Python astray."""
+    return {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+
+
 class ChildProcess:
     """A running program whose lines are read by a thread; made and used on the main thread only.
 
@@ -51,7 +56,6 @@ class ChildProcess:
         errors_as_output: bool = False,
         takes_input: bool = False,
     ) -> None:
-        inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
         own_group: dict[str, Any] = {"start_new_session": True}
         if os.name == "nt":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
@@ -64,7 +68,7 @@ class ChildProcess:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env={**inherited, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={**child_environment(), "PYTHONUNBUFFERED": "1", **(environment or {})},
                 **own_group,
             )
         except OSError as error:

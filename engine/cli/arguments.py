@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .. import __version__
+from ..export.presets import PRESETS
 from ..settings import load_toml, setting_fields, settings_from
 from .model_commands import add_models_parser
 from .people_command import add_people_arguments
@@ -135,11 +136,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def settings_values(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings the user gave: those of --settings FILE, overridden by the command line's."""
+    """The settings the user gave: those of --preset, under --settings FILE's, under the command line's."""
     values: dict[str, Any] = {}
+    if arguments.preset is not None:
+        values.update(PRESETS[arguments.preset])
     if arguments.settings is not None:
-        values = load_toml(arguments.settings)
-        settings_from(values, str(arguments.settings))
+        written = load_toml(arguments.settings)
+        settings_from(written, str(arguments.settings))
+        values.update(written)
     for item in setting_fields():
         given = getattr(arguments, f"set_{item.name}", None)
         if given is not None:
@@ -173,6 +177,9 @@ def _add_settings(
     parser: argparse.ArgumentParser, left_out: tuple[str, ...], renamed: Mapping[str, str] = MappingProxyType({})
 ) -> None:
     parser.add_argument("--settings", type=Path, metavar="TOML", help="file with any of the settings below")
+    parser.add_argument(
+        "--preset", choices=tuple(PRESETS), help="game engine that the output is for; says what bones are called"
+    )
     groups: dict[str, argparse._ArgumentGroup] = {}
     for item in setting_fields():
         name, meta = item.name, item.metadata
