@@ -97,7 +97,7 @@ class SWINGTWIST_UL_people(bpy.types.UIList):
         row = layout.row(align=True)
         row.use_property_split = False
         row.prop(item, "chosen", text="")
-        parts = row.split(factor=0.25)
+        parts = row.split(factor=0.32)
         parts.label(text=str(item.person_id), icon_value=thumbnails.icon(item.thumbnail))
         parts.label(text=f"{item.start_s:.1f}-{item.end_s:.1f} s  {100 * item.score:.0f} %")
 
@@ -132,8 +132,8 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
         row.operator("swingtwist.merge_tracks", text="Merge", icon="LINKED")
         if settings.track_edits:
             row = layout.row(align=True)
-            row.operator("swingtwist.undo_track_edit", icon="LOOP_BACK")
-            row.operator("swingtwist.undo_track_edit", text=f"All {settings.track_edits}").everything = True
+            row.operator("swingtwist.undo_track_edit", text="Undo", icon="LOOP_BACK")
+            row.operator("swingtwist.undo_track_edit", text=f"Undo All {settings.track_edits}").everything = True
 
 
 class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
