@@ -180,7 +180,7 @@ class Thumbnails:
 
     def icon(self, path: str, kind: str = "IMAGE") -> int:
         """The icon of a picture or movie; 0 where there is none."""
-        if not path or not Path(path).exists():
+        if not path or not Path(path).is_file():
             return 0
         if self._icons is None:
             import bpy.utils.previews

@@ -83,7 +83,8 @@ def _set_lens(data: bpy.types.Camera, record: motion_file.MotionRecord) -> None:
 def show_footage(camera: bpy.types.Object, footage: Footage, start_frame: int) -> bpy.types.MovieClip:
     """Put a video behind the camera so that it runs with a motion that begins on start_frame. Raises RuntimeError."""
     # A clip of its own: the user's may start elsewhere.
-    clip = bpy.data.movieclips.load(str(footage.path), check_existing=False)
+    path = min(file for file in footage.path.iterdir() if file.is_file()) if footage.path.is_dir() else footage.path
+    clip = bpy.data.movieclips.load(str(path), check_existing=False)
     clip.frame_start = start_frame - footage.frames_before
     backgrounds = camera.data.background_images
     backgrounds.clear()

@@ -47,11 +47,13 @@ def video_path(context: bpy.types.Context) -> str:
 
 
 def source_rate(context: bpy.types.Context) -> str:
-    """The rate of an image sequence, for the engine's --sequence-rate."""
+    """The rate of an image sequence, for the engine's --sequence-rate; that of a movie clip's images is the scene's."""
     settings = context.window_manager.swingtwist
     if settings.source == "CLIP":
+        # Of a video it says nothing, and must not change with the scene: jobs are found again by it.
+        images = os.path.isdir(video_path(context))
         render = context.scene.render
-        return f"{render.fps / render.fps_base:.6g}"
+        return f"{render.fps / render.fps_base:.6g}" if images else "30"
     return f"{settings.sequence_rate:.6g}"
 
 

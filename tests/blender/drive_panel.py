@@ -1,4 +1,4 @@
-"""Inside Blender: find people, edit their tracks, capture, and look through the video's camera: `-- ZIP ENGINE FOLDER`.
+"""Inside Blender: find people, edit tracks, capture, look through the video's camera: `-- ZIP ENGINE FOLDER VIDEO`.
 
 Prints one JSON object with what happened.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.object_utils import world_to_camera_view
 
-package, engine, folder = sys.argv[sys.argv.index("--") + 1 :]
+package, engine, folder, sample = sys.argv[sys.argv.index("--") + 1 :]
 folder = Path(folder)
 bpy.ops.wm.read_factory_settings(use_empty=True)
 bpy.ops.preferences.addon_install(filepath=package, overwrite=True)
@@ -21,7 +21,7 @@ bpy.context.preferences.addons["swingtwist"].preferences.engine = engine
 settings = bpy.context.window_manager.swingtwist
 told = {}
 
-from swingtwist import capture, engine_jobs, stored_motion  # noqa: E402
+from swingtwist import capture, engine_jobs, people_operators, stored_motion, video_source  # noqa: E402
 from swingtwist.core import retarget  # noqa: E402
 
 
@@ -86,6 +86,24 @@ user_defaults.apply_defaults(bpy.context)
 kept.append(settings.smoothing)
 bpy.ops.swingtwist.restore_defaults()
 told["defaults"] = [*kept, settings.smoothing]
+
+# A clip of this file, and the lens of its camera.
+settings.source, settings.lens = "CLIP", "CAMERA"
+clip = bpy.data.movieclips.load(sample)
+settings.clip = clip.name
+lens = bpy.data.cameras.new("Lens")
+lens.lens, lens.sensor_width = 50.0, 36.0
+bpy.context.scene.camera = bpy.data.objects.new("Lens", lens)
+rates = []
+for rate in (24, 60):
+    bpy.context.scene.render.fps = rate
+    rates.append(people_operators.current_job(bpy.context))
+told["clip"] = [video_source.video_path(bpy.context), rates[0] == rates[1] != ""]
+told["lens"] = video_source.fov_deg(bpy.context, facts)
+bpy.context.scene.camera = None
+told["no_camera"] = attempt(bpy.ops.swingtwist.capture)
+settings.source, settings.lens = "FILE", "FOV"
+bpy.data.cameras.remove(lens)
 
 # The result of a job that another file was opened under is not forced upon that file.
 settings.video = str(folder / "clip ü.mp4")

@@ -21,6 +21,7 @@ from rig.motion_file import MotionRecord, save_motion
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SAMPLE = ROOT / "samples" / "walk_and_kick.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +216,7 @@ def test_people_queue_and_camera_inside_blender(blender_program, package, tmp_pa
     monkeypatch.setenv("FAKE_ENGINE_LOG", str(tmp_path / "log.jsonl"))
     monkeypatch.setenv("FAKE_ENGINE_CHILD", str(tmp_path / "child.pid"))
 
-    output = run_inside(blender_program, HERE / "drive_panel.py", str(package), str(engine), str(tmp_path))
+    output = run_inside(blender_program, HERE / "drive_panel.py", str(package), str(engine), str(tmp_path), str(SAMPLE))
     told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))
     asked = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     for arguments in asked:
@@ -250,6 +251,9 @@ def test_people_queue_and_camera_inside_blender(blender_program, package, tmp_pa
     assert "rate varies; give the range in seconds" in told["vfr"]
     assert told["no_smpl"] == "Error: No SMPL file is chosen; choose one, or the open body\n"
     assert told["defaults"] == ["heavy", "default", "heavy", "default"]
+    assert told["clip"] == [str(SAMPLE), True]
+    assert told["lens"] == pytest.approx(2 * np.degrees(np.arctan(18 / 50)), abs=1e-3)
+    assert "no perspective camera" in told["no_camera"]
     # A job outlives New, but its result then waits to be asked for.
     assert told["after_new"] == ["done", "Finished; another file was opened meanwhile", []]
     assert told["added"] == [["FINISHED"], ["clip ü", "clip ü_Body"]]
