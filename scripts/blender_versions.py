@@ -158,9 +158,8 @@ def main() -> int:
 
 def row(first: str, cells: dict[str, str]) -> str:
     """A line of the table; seconds, or what became of a step."""
-    return (
-        f"{first:10}" + "".join(f"{cells.get(name, '-'):>10}" for name in journey.STEPS) + f"  {cells.get('tests', '')}"
-    )
+    seconds = "".join(f"{cells.get(name, '-'):>10}" for name in journey.STEPS)
+    return f"{first:10}{seconds}  {cells.get('tests', '')}".rstrip()
 
 
 def say(line: str) -> None:
