@@ -116,7 +116,7 @@ def _transformer_loss(given: Arrays) -> Arrays:
 
 def _labels(given: Arrays) -> Arrays:
     joints, weights = given["flip_j_in"][..., 0], given["flip_j_in"][..., 1]
-    mirror = label_flips.SMPL24_MIRROR
+    mirror = label_flips.MIRROR_24
     flipped = label_flips.flip_keypoints(joints, weights, FLIPPED_PICTURE_WIDTH, mirror)
     twist, twist_weights = label_flips.flip_twist(given["flip_twist_in"], given["flip_twist_w"])
     uvd, uvd_weights = uvd_targets(given["tgt_joints"][..., 0], given["tgt_joints"][..., 1], 2.0 * MM)

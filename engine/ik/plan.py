@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rig.skeleton import CHAINS, JOINT, SMPL_PARENTS
+from rig.skeleton import CHAINS, JOINT, SMPL_JOINT_NAMES, SMPL_PARENTS, mirrored_names
 
 TORSO = tuple(JOINT[name] for name in CHAINS["torso"])
 """Joints of the root chain, in order; all other chains hang from it."""
@@ -21,6 +21,15 @@ TIPS_24 = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, -1, -1, 15, 16, 17, -1, 18, 19, 20, 
 
 TIPS_29 = tuple(tip if tip >= 0 else 24 + SURFACE_PARENTS.index(joint) for joint, tip in enumerate(TIPS_24))
 """The same where surface points 24..28 end the bones of head, hands and feet."""
+
+MIRROR_24 = mirrored_names(SMPL_JOINT_NAMES)
+"""Each joint's counterpart on the other side, itself for those in the middle."""
+
+MIRROR_29 = (*MIRROR_24, 24, 26, 25, 28, 27)
+"""The same with the surface points 24..28 behind."""
+
+MIRROR_TWIST = tuple(joint - 1 for joint in MIRROR_24[1:])
+"""The same for the 23 twists, that of joint i at place i - 1."""
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rig.skeleton import SMPL_JOINT_NAMES
-
-from .evidence import JOINTS, NetworkEvidence, Predictor
-
-_SURFACE_MIRROR = (24, 26, 25, 28, 27)
-
-
-def _counterpart(name: str) -> str:
-    return name.replace("left", "\0").replace("right", "left").replace("\0", "right")
-
-
-_MIRROR = (*(SMPL_JOINT_NAMES.index(_counterpart(name)) for name in SMPL_JOINT_NAMES), *_SURFACE_MIRROR)
-_TWIST_MIRROR = [_MIRROR[joint] - 1 for joint in range(1, JOINTS)]
-_LEAF_MIRROR = [1, 0, 2, 4, 3]
+from ..ik.plan import MIRROR_29, MIRROR_TWIST
+from ..models.compatibility import LEAF_MIRROR
+from .evidence import NetworkEvidence, Predictor
 
 
 def predict_with_mirror(predictor: Predictor, crops: np.ndarray) -> NetworkEvidence:
@@ -44,15 +33,15 @@ def predict_with_mirror(predictor: Predictor, crops: np.ndarray) -> NetworkEvide
 
 def mirrored(evidence: NetworkEvidence) -> NetworkEvidence:
     """Evidence about mirror images, told of the pictures: left and right change places."""
-    points = list(_MIRROR[: evidence.uvd.shape[1]])
+    points = list(MIRROR_29[: evidence.uvd.shape[1]])
     values = evidence.arrays()
     values["uvd"] = evidence.uvd[:, points] * [-1.0, 1.0, 1.0]
-    values["twist"] = evidence.twist[:, _TWIST_MIRROR] * [1.0, -1.0]
+    values["twist"] = evidence.twist[:, list(MIRROR_TWIST)] * [1.0, -1.0]
     values["maxvals"] = evidence.maxvals[:, points]
     if evidence.sigma is not None:
         values["sigma"] = evidence.sigma[:, points]
     if evidence.leaf_quats_wxyz is not None:
-        values["leaf_quats_wxyz"] = evidence.leaf_quats_wxyz[:, _LEAF_MIRROR] * [1.0, 1.0, -1.0, -1.0]
+        values["leaf_quats_wxyz"] = evidence.leaf_quats_wxyz[:, list(LEAF_MIRROR)] * [1.0, 1.0, -1.0, -1.0]
     if evidence.camera is not None and evidence.camera.shape[1] > 1:
         values["camera"] = evidence.camera * [1.0, -1.0, 1.0]
     return NetworkEvidence(**values)

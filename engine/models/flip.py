@@ -6,15 +6,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from rig.skeleton import SMPL_JOINT_NAMES, mirrored_names
+from engine.ik.plan import MIRROR_24, MIRROR_29, MIRROR_TWIST
 
 from .compatibility import LEAF_MIRROR
 from .network import Evidence
-
-MIRROR_24 = mirrored_names(SMPL_JOINT_NAMES)
-MIRROR_29 = (*MIRROR_24, 24, 26, 25, 28, 27)
-
-MIRROR_TWIST = tuple(joint - 1 for joint in MIRROR_24[1:])
 
 
 def mirrored_joints(count: int) -> tuple[int, ...]:

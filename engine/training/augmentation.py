@@ -13,11 +13,12 @@ from math import sqrt
 import numpy as np
 
 from engine.errors import InputError
+from engine.ik.plan import MIRROR_24, MIRROR_29
 from engine.models.crops import CropFrame, crop_frame, warp_crop
 
 from .datasets.kinds import DatasetKind
 from .datasets.sample import Sample
-from .label_flips import SMPL24_MIRROR, SMPL29_MIRROR, flip_keypoints, flip_positions, flip_rotvecs, flip_twist
+from .label_flips import flip_keypoints, flip_positions, flip_rotvecs, flip_twist
 
 SCALE_LIMITS = (0.7, 1.3)
 ROTATION_LIMIT_DEG = 60.0
@@ -145,7 +146,7 @@ def covered(picture: np.ndarray, box: np.ndarray, cover: Cover, rng: np.random.G
 def mirrored(sample: Sample) -> Sample:
     """The labels of the mirrored picture; camera and pelvis as before."""
     width = sample.size_wh[0]
-    joints, weights = flip_keypoints(sample.joints_px, sample.joint_weights, width, SMPL29_MIRROR)
+    joints, weights = flip_keypoints(sample.joints_px, sample.joint_weights, width, MIRROR_29)
     twist, twist_weights = flip_twist(sample.twist, sample.twist_weights)
     x0, y0, x1, y1 = sample.box_xyxy
     return replace(
@@ -153,8 +154,8 @@ def mirrored(sample: Sample) -> Sample:
         box_xyxy=np.array([width - x1 - 1, y0, width - x0 - 1, y1]),
         joints_px=joints,
         joint_weights=weights,
-        positions_m=flip_positions(sample.positions_m, SMPL24_MIRROR),
-        position_weights=sample.position_weights[list(SMPL24_MIRROR)],
+        positions_m=flip_positions(sample.positions_m, MIRROR_24),
+        position_weights=sample.position_weights[list(MIRROR_24)],
         rotvecs=flip_rotvecs(sample.rotvecs),
         twist=twist,
         twist_weights=twist_weights,

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rig.skeleton import SMPL_JOINT_NAMES, mirrored_names
-
-SMPL24_MIRROR = mirrored_names(SMPL_JOINT_NAMES)
-"""Joint to swap each joint with."""
-
-SMPL29_MIRROR = (*SMPL24_MIRROR, 24, 26, 25, 28, 27)
-"""The same with head top, left and right middle fingertip, left and right big toe behind."""
+from engine.ik.plan import MIRROR_24, MIRROR_TWIST
 
 HUMAN36M_MIRROR = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 10, 14, 15, 16, 11, 12, 13)
 COCO_MIRROR = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
-
-TWIST_MIRROR = tuple(joint - 1 for joint in SMPL24_MIRROR[1:])
-"""The same for the 23 twist angles, that of joint i at place i - 1."""
 
 MirrorOrder = tuple[int, ...]
 
@@ -40,12 +31,12 @@ def flip_positions(positions: np.ndarray, mirror: MirrorOrder) -> np.ndarray:
     return np.asarray(positions)[..., list(mirror), :] * [-1.0, 1.0, 1.0]
 
 
-def flip_rotvecs(rotvecs: np.ndarray, mirror: MirrorOrder = SMPL24_MIRROR) -> np.ndarray:
+def flip_rotvecs(rotvecs: np.ndarray, mirror: MirrorOrder = MIRROR_24) -> np.ndarray:
     """Local rotation vectors (..., 24, 3): y and z are negated, sides are swapped."""
     return np.asarray(rotvecs)[..., list(mirror), :] * [1.0, -1.0, -1.0]
 
 
 def flip_twist(twist: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(..., 23, 2) cosine and sine with weights (..., 23, 1 or 2): the sine is negated, sides are swapped in both."""
-    order = list(TWIST_MIRROR)
+    order = list(MIRROR_TWIST)
     return np.asarray(twist)[..., order, :] * [1.0, -1.0], np.asarray(weights)[..., order, :]

@@ -92,9 +92,9 @@ def test_every_label_stays_on_its_joint_through_all_variations(seed):
     was_mirrored = crop.sample.box_xyxy[0] != table[index].box_xyxy[0]
     pixels = PEOPLE.pixels[index].copy()
     if was_mirrored:
-        from engine.training.label_flips import SMPL29_MIRROR
+        from engine.ik.plan import MIRROR_29
 
-        pixels = pixels[list(SMPL29_MIRROR)]
+        pixels = pixels[list(MIRROR_29)]
         pixels[:, 0] = 200 - 1 - pixels[:, 0]
     np.testing.assert_allclose(places, pixels, atol=2e-2)
     inside = (np.abs(labels.uvd) <= 0.5).all(-1)

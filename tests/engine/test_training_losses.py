@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
+from engine.ik.plan import MIRROR_24, MIRROR_29
 from engine.models.crops import map_points, square_frame
 from engine.training import label_flips, label_turns
 from engine.training.camera_targets import camera_targets
@@ -166,7 +167,7 @@ def test_float32_training_gives_the_same_loss(batch):
 @settings(max_examples=30, deadline=None)
 def test_flips_are_involutions(seed, width):
     rng = np.random.default_rng(seed)
-    for mirror in (label_flips.SMPL24_MIRROR, label_flips.SMPL29_MIRROR, label_flips.HUMAN36M_MIRROR):
+    for mirror in (MIRROR_24, MIRROR_29, label_flips.HUMAN36M_MIRROR):
         count = len(mirror)
         weights = (rng.random((count, 1)) < 0.7).astype(float)
         points = rng.uniform(0, width, (count, 3)) * weights
@@ -189,7 +190,7 @@ def test_the_outermost_pixels_change_places_and_unseen_points_become_zero():
     points[4] = [0.0, 7.0]
     weights = np.zeros((24, 1))
     weights[4] = 1.0
-    flipped, flipped_weights = label_flips.flip_keypoints(points, weights, 640, label_flips.SMPL24_MIRROR)
+    flipped, flipped_weights = label_flips.flip_keypoints(points, weights, 640, MIRROR_24)
     assert flipped[5].tolist() == [639.0, 7.0]
     assert flipped_weights[5, 0] == 1.0
     assert not np.delete(flipped, 5, axis=0).any()
@@ -198,7 +199,7 @@ def test_the_outermost_pixels_change_places_and_unseen_points_become_zero():
 def test_flipped_rotations_and_twists_are_those_of_the_mirrored_body():
     rotvecs = RNG.standard_normal((24, 3))
     mirror = np.diag([-1.0, 1.0, 1.0])
-    expected = mirror @ rotvec_to_rotmat(rotvecs)[list(label_flips.SMPL24_MIRROR)] @ mirror
+    expected = mirror @ rotvec_to_rotmat(rotvecs)[list(MIRROR_24)] @ mirror
     np.testing.assert_allclose(rotvec_to_rotmat(label_flips.flip_rotvecs(rotvecs)), expected, atol=1e-12)
     knee, axis = rotvec_to_rotmat(rotvecs[4]), np.array([0.1, -1.0, 0.2]) / np.sqrt(1.05)
     angle = swing_twist(knee, axis)[1]
