@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A machine that is busy with something else is no fault of what is tested.
+settings.register_profile("any time", deadline=None)
+settings.load_profile("any time")
 
 _exit_status = 0
 
