@@ -16,6 +16,15 @@ from engine.training.training_step import PosingStep, loss_of  # noqa: E402
 PEOPLE, STEPS, RATE, WARM_UP = 16, 330, 3e-3, 30
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads that wait for each other over so small arrays cost more than they save, most on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def test_sixteen_people_are_learnt_by_heart(tmp_path):
     table = open_dataset(DatasetKind.HUMAN36M, *write_human36m(tmp_path, make_people(3, PEOPLE)))
     network = tiny_network()
