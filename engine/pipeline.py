@@ -221,7 +221,7 @@ def pose_by_lifting(
     camera: Camera,
     body: BodyModel,
     height_m: float | None,
-    lifting: Lifting = Lifting.GEOMETRIC,
+    lifting: Lifting = Lifting.LEARNED,
     first: PoseSequence | None = None,
 ) -> tuple[PoseSequence, np.ndarray]:
     """Poses lifted from landmarks, and the shape (B,) of the body that they were fitted with.

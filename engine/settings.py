@@ -92,11 +92,11 @@ class Settings:
     )
     height: float = _setting(0.0, "body", "the person's height in metres; 0 estimates it", metavar="M")
     lifting: str = _setting(
-        "geometric",
+        "learned",
         "motion",
-        "what lifts the points of --model landmarks: geometric, by bone lengths and the depth that the detector "
-        "guesses, or learned, by a network trained on captured motion",
-        choices=("geometric", "learned"),
+        "what lifts the points of --model landmarks: learned, by a network trained on captured motion, or geometric, by "
+        "bone lengths and the depth that the detector guesses",
+        choices=("learned", "geometric"),
     )
     ik: str = _setting(
         "adaptive",

@@ -19,7 +19,7 @@ class PoseConfig:
     """How poses become rotations: the person's height, m, or None, who lifts and who places the person, and the IK."""
 
     height_m: float | None = None
-    lifting: Lifting = Lifting.GEOMETRIC
+    lifting: Lifting = Lifting.LEARNED
     placement: Placement = Placement.BONES
     ik: IKMode = IKMode.ADAPTIVE
 
