@@ -94,8 +94,8 @@ class Settings:
     lifting: str = _setting(
         "learned",
         "motion",
-        "what lifts the points of --model landmarks: learned, by a network trained on captured motion, or geometric, by "
-        "bone lengths and the depth that the detector guesses",
+        "what lifts the points of --model landmarks: learned, by a network trained on captured motion, or geometric, "
+        "by bone lengths and the depth that the detector guesses",
         choices=("learned", "geometric"),
     )
     ik: str = _setting(
