@@ -214,14 +214,15 @@ def main() -> None:
         peak_of_process(arguments.child, arguments.batch, arguments.device)
         return
     print(f"torch {torch.__version__}, {arguments.device}, {arguments.threads} threads, batch {arguments.batch}")
-    measure(arguments.batch, arguments.repeats, arguments.device)
+    # First, because a new process starts with the peak of the one that starts it.
     peaks = {}
     for name in ARCHITECTURES:
         command = [sys.executable, __file__, "--child", name, "--batch", str(arguments.batch)]
         command += ["--device", arguments.device, "--threads", str(arguments.threads)]
         peaks[name] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print(f"\npeak of a process with the whole network, MB: {peaks}")
+    print(f"peak of a process with the whole network, MB: {peaks}")
     print(", ".join(f"{peaks[DECONVOLUTION] / peaks[name]:.2f}" for name in (TRANSFORMER, RECOMPUTED)), "times less")
+    measure(arguments.batch, arguments.repeats, arguments.device)
 
 
 if __name__ == "__main__":

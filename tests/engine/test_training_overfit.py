@@ -13,7 +13,7 @@ from engine.training.network_input import Collate, ScoredPeople  # noqa: E402
 from engine.training.train_settings import LossKind  # noqa: E402
 from engine.training.training_step import PosingStep, loss_of  # noqa: E402
 
-PEOPLE, STEPS, RATE, WARM_UP = 16, 330, 3e-3, 30
+PEOPLE, STEPS, RATE, WARM_UP = 16, 1100, 3e-3, 30
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,6 @@ def test_sixteen_people_are_learnt_by_heart(tmp_path):
         assert finite.all()
     after = score()
     summary = f"loss {losses[0]:.2f} to {losses[-1]:.3f}, {before.row} to {after.row}, {after.more}"
-    # What is left is what so small a network had no time for.
-    assert losses[-1] < 0.1 * losses[0], summary
-    assert after.row["MPJPE mm"] < 0.2 * before.row["MPJPE mm"], summary
-    assert after.row["PA-MPJPE mm"] < 0.2 * before.row["PA-MPJPE mm"], summary
+    assert losses[-1] < 0.01 * losses[0], summary
+    assert after.row["MPJPE mm"] < 0.06 * before.row["MPJPE mm"], summary
+    assert after.row["PA-MPJPE mm"] < 0.06 * before.row["PA-MPJPE mm"], summary
