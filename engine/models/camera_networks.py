@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 
 import torch
@@ -33,9 +34,9 @@ class CameraNetwork(PoseNetwork):
         self.head = head
         self.hybrik_layer = HybrIKLayer(architecture.joint_count)
 
+    @abstractmethod
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
         """Pictures (N, 3, 256, 256) to what the head reads."""
-        raise NotImplementedError
 
     def evidence(self, images: Tensor) -> Evidence:
         """See `PoseNetwork`."""

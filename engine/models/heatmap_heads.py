@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
 import torch
@@ -22,7 +23,7 @@ INITIAL_SCALE = 0.9
 """Camera scale that the head's corrections start from."""
 
 
-class HeatmapHead(nn.Module):
+class HeatmapHead(nn.Module, ABC):
     """Regressions from one vector of `width` an image, and the joints from their heat-maps' probabilities.
 
     camera_parameters: 0 for a network without a camera, which predicts leaf rotations instead; 1 for a scale; 3 for a
@@ -50,9 +51,9 @@ class HeatmapHead(nn.Module):
         else:
             self.decleaf = nn.Linear(width, 4 * 5)
 
+    @abstractmethod
     def read(self, *features: Tensor) -> tuple[Tensor, Tensor]:
         """What the backbone gives to heat-map logits (N, 64 K, 64, 64) and the vector (N, width)."""
-        raise NotImplementedError
 
     def forward(self, *features: Tensor) -> Evidence:
         """What the backbone gives, as `read` takes it, to evidence."""

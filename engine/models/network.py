@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -101,7 +102,7 @@ class PoseOutput:
     features: Tensor | None = None
 
 
-class PoseNetwork(nn.Module):
+class PoseNetwork(nn.Module, ABC):
     """A network of exactly three parts: `backbone` and `head` read pictures, `hybrik_layer` poses the body."""
 
     backbone: nn.Module
@@ -112,17 +113,17 @@ class PoseNetwork(nn.Module):
         super().__init__()
         self.architecture = architecture
 
+    @abstractmethod
     def evidence(self, images: Tensor) -> Evidence:
         """What the pictures (N, 3, 256, 256), normalised, show: all that an exported network computes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flip_tested_evidence(self, images: Tensor) -> Evidence:
         """The mean of what the pictures and their mirror images show."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, evidence: Evidence, geometry: Geometry) -> PoseOutput:
         """The pose that evidence and camera give, in the form for training when the module is in training mode."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor, geometry: Geometry = None, flip: bool = False) -> PoseOutput:
         """Pictures (N, 3, 256, 256), normalised, to poses; `flip` averages with the mirrored pictures first."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
 
 from engine.errors import InputError
+from engine.models.checkpoint import read_checkpoint
 
 AVERAGED_EPOCHS = tuple(range(181, 200, 2))
 """What the published HybrIK-Transformer checkpoints are the mean of."""
@@ -22,7 +21,7 @@ def average_files(paths: Sequence[Path]) -> dict[str, Tensor]:
     Raises InputError naming the file when one cannot be read, holds something else than tensors by name, or does not
     fit the first.
     """
-    return average_states((str(path), _load(path)) for path in paths)
+    return average_states((str(path), read_checkpoint(path)) for path in paths)
 
 
 def average_states(states: Iterable[tuple[str, Mapping[str, Tensor]]]) -> dict[str, Tensor]:
@@ -58,13 +57,3 @@ def _require_same_entries(first: str, sums: Mapping[str, Tensor], source: str, s
                 f"{name} has the shape {tuple(state[name].shape)} in {source} and {tuple(total.shape)} in {first}; "
                 "average files of one network"
             )
-
-
-def _load(path: Path) -> Mapping[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, BadZipFile, pickle.UnpicklingError) as error:
-        raise InputError(f"{path} cannot be read as a checkpoint: {error}") from error
-    if not isinstance(state, Mapping) or not all(isinstance(entry, Tensor) for entry in state.values()):
-        raise InputError(f"{path} is not a checkpoint of tensors by name")
-    return state

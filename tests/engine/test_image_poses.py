@@ -283,15 +283,14 @@ def test_torch_networks_hand_over_all_they_say() -> None:
     torch = pytest.importorskip("torch")
     from engine.image_poses.torch_predictor import TorchPredictor
     from engine.models.architectures import Architecture
-    from engine.models.hybrik_layer import HybrIKLayer
-    from engine.models.network import Evidence, PoseNetwork
+    from engine.models.network import Evidence
+    from engine.models.ray_network import RayNetwork
 
     said = random_evidence(2, 24)
 
-    class Tiny(PoseNetwork):
+    class Tiny(RayNetwork):
         def __init__(self) -> None:
-            super().__init__(Architecture.HYBRIK_DECONVOLUTION_RESNET34)
-            self.hybrik_layer = HybrIKLayer(24)
+            super().__init__(Architecture.HYBRIK_DECONVOLUTION_RESNET34, torch.nn.Identity(), torch.nn.Identity())
             self.hybrik_layer.J_regressor[:, 0] = 1.0
             self.hybrik_layer.v_template[0] = 0.5
 
