@@ -213,8 +213,13 @@ def shipped_lifter() -> LandmarkTransformerLifter:
 def mirror_features(name: str, values: np.ndarray) -> np.ndarray:
     """Features "landmarks" (..., 33, 7) or "frame" (..., 6) of the same person in a mirror."""
     if name == "landmarks":
-        return values[..., _OTHER_LANDMARKS, :] * _LANDMARK_SIGNS
+        return mirror_landmarks(values) * _LANDMARK_SIGNS
     return values * _FRAME_SIGNS
+
+
+def mirror_landmarks(values: np.ndarray) -> np.ndarray:
+    """(..., 33, C) with what belongs to left and right landmarks exchanged."""
+    return values[..., _OTHER_LANDMARKS, :]
 
 
 def mirror_output(name: str, values: np.ndarray) -> np.ndarray:

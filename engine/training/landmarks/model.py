@@ -33,7 +33,7 @@ class ModelConfig:
     slowest_s, fastest_s         longest and shortest period of the rotary encoding of time, s
     """
 
-    frame_width: int = 256
+    frame_width: int = 384
     frame_blocks: int = 4
     token_width: int = 64
     token_blocks: int = 2

@@ -27,11 +27,12 @@ from .examples import Examples, make_examples
 from .losses import LossWeights, TruthTensors, losses
 from .martinez import MartinezNetwork
 from .model import LandmarkTransformer, ModelConfig
-from .rendered_pairs import RenderedPairs, detected
+from .rendered_pairs import RenderedPairs, blurred
 from .sightings import MixedSight, Sight
 from .windows import Split, WindowSampler
 
 _CHANGES = AugmentConfig(recombined=0.25, posed=0.15, disturbed=0.5)
+_FPS = (10.0, 60.0)  # slow ones for the sake of windows of three seconds
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
 
 
@@ -51,18 +52,18 @@ class TrainConfig:
     """
 
     seed: int = 1
-    steps: int = 8000
-    batch: int = 64
-    window: int = 24
-    kept: int = 10
-    starts: int = 2
+    steps: int = 6500
+    batch: int = 160
+    window: int = 32
+    kept: int = 12
+    starts: int = 1
     runs: int = 2
     rate: float = 1.5e-3
     warmup: int = 200
     steady: float = 0.6
     weight_decay: float = 0.02
     causal_part: float = 0.25
-    rendered_part: float = 0.3
+    rendered_part: float = 0.15
     focal_error: float = 0.15
     average: float = 0.999
     half_precision: bool = True
@@ -91,7 +92,7 @@ class ExampleSteps(Dataset[dict[str, np.ndarray]]):
         arrays = flat_arrays(make_examples(batch, self.sight, rng, config.causal_part, config.focal_error))
         if self.pairs is not None and rendered:
             batch = self.pairs.batch(rendered, config.window, rng)
-            real = flat_arrays(make_examples(batch, detected, rng, config.causal_part, config.focal_error))
+            real = flat_arrays(make_examples(batch, blurred, rng, config.causal_part, config.focal_error))
             arrays = {name: np.concatenate([value, real[name]]) for name, value in arrays.items()}
         return thinned(arrays, config.kept, config.runs, rng)
 
@@ -154,7 +155,7 @@ def train(
     if resume:
         first = _restore(out / CHECKPOINT, network, average, optimisers)
     out.mkdir(parents=True, exist_ok=True)
-    train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window, changes=_CHANGES)
+    train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window, changes=_CHANGES, fps=_FPS)
     check = _check_arrays(folder, config, sight)
     data = ExampleSteps(train_sampler, sight, config, pairs)
     started = time.monotonic()
