@@ -4,6 +4,7 @@
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import bpy
 
@@ -19,9 +20,9 @@ def run_engine(arguments: Sequence[str]) -> int:
     Raises EngineMissing.
     """
     environment = child_environment()
-    environment.setdefault("SWINGTWIST_BLENDER", bpy.app.binary_path or "")
-    if not environment["SWINGTWIST_BLENDER"]:
-        del environment["SWINGTWIST_BLENDER"]
+    # A loader that starts Blender (of an AppImage, say) is named in its place: the engine then finds one by itself.
+    if Path(bpy.app.binary_path or "").stem.lower().startswith("blender"):
+        environment.setdefault("SWINGTWIST_BLENDER", bpy.app.binary_path)
     return subprocess.run(engine_command(engine_path(bpy.context), arguments), env=environment, check=False).returncode
 
 
