@@ -3,12 +3,24 @@
 
 import bpy
 
-from .core import bone_mapping, errors, root_motion
+from .core import bone_mapping, character_retarget, errors, root_motion
 from .properties import ROOT_MOTION_ITEMS
 from .stored_motion import has_motion
 
 _SPARE_ROWS = {"spine": 5, "neck": 2}
 """Rows that chains get at least, so that bones can be added."""
+PLANT_FEET = (
+    "Move the hips so that feet stand on the floor as the motion's do. Legs bend for what is left by "
+    f"{character_retarget.GENTLE_BEND_DEG:g} degrees at most; arms and legs keep the motion's directions within that"
+)
+PLACE_FEET = (
+    "Put feet where the motion's are, measured in legs. Legs bend as far as it takes: on a body of other proportions "
+    "they leave the motion's directions by 10 degrees and more"
+)
+PLACE_HANDS = (
+    "Put hands where the motion's are above the floor, measured in legs. Arms bend as far as it takes and leave the "
+    "motion's directions"
+)
 
 
 class SwingtwistBoneRow(bpy.types.PropertyGroup):
@@ -37,12 +49,9 @@ class SwingtwistCharacter(bpy.types.PropertyGroup):
         items=ROOT_MOTION_ITEMS,
         default=root_motion.RootMode.PLANAR_YAW.value,
     )
-    plant_feet: bpy.props.BoolProperty(
-        name="Plant Feet", description="Move feet so that they stand where the motion's stand", default=True
-    )
-    place_hands: bpy.props.BoolProperty(
-        name="Place Hands", description="Move hands to where the motion's are above the floor"
-    )
+    plant_feet: bpy.props.BoolProperty(name="Plant Feet", description=PLANT_FEET, default=True)
+    place_feet: bpy.props.BoolProperty(name="Place Feet", description=PLACE_FEET)
+    place_hands: bpy.props.BoolProperty(name="Place Hands", description=PLACE_HANDS)
     posed_reference: bpy.props.BoolProperty(
         name="Start from Pose", description="The pose on the screen is the T- or A-pose, not the rest pose"
     )

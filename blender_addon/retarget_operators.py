@@ -50,8 +50,9 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
         name="Bone Mapping", description="A saved mapping in place of the table or recognition", subtype="FILE_PATH"
     )
     root_motion: bpy.props.EnumProperty(name="Root Motion", items=ROOT_MOTION_ITEMS, default="planar+yaw")
-    plant_feet: bpy.props.BoolProperty(name="Plant Feet", default=True)
-    place_hands: bpy.props.BoolProperty(name="Place Hands", default=False)
+    plant_feet: bpy.props.BoolProperty(name="Plant Feet", description=character_table.PLANT_FEET, default=True)
+    place_feet: bpy.props.BoolProperty(name="Place Feet", description=character_table.PLACE_FEET, default=False)
+    place_hands: bpy.props.BoolProperty(name="Place Hands", description=character_table.PLACE_HANDS, default=False)
     posed_reference: bpy.props.BoolProperty(name="Start from Pose", default=False)
     as_strip: bpy.props.BoolProperty(name="As NLA Strip", default=False)
     reduce_keys: bpy.props.BoolProperty(name="Reduce Keys", default=False)
@@ -66,7 +67,7 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
             chosen = bone_mapping.load_preset(bpy.path.abspath(self.preset)) if self.preset else None
             settings = character_animation.BakeSettings(
                 retarget=character_retarget.RetargetSettings(
-                    root_motion.RootMode(self.root_motion), self.plant_feet, self.place_hands
+                    root_motion.RootMode(self.root_motion), self.plant_feet, self.place_feet, self.place_hands
                 ),
                 mapping=chosen or character_table.mapping_of(armature),
                 posed_reference=self.posed_reference,

@@ -4,7 +4,10 @@
 import bpy
 
 _UNSURE = 0.6
-_CHOICES = ("root_motion", "plant_feet", "place_hands", "posed_reference", "as_strip", "start_frame", "reduce_keys")
+_CHOICES = (
+    "root_motion", "plant_feet", "place_feet", "place_hands", "posed_reference", "as_strip", "start_frame",
+    "reduce_keys",
+)  # fmt: skip
 _TOLERANCES = ("rotation_tolerance", "location_tolerance")
 
 

@@ -10,15 +10,17 @@ import numpy as np
 from .body_frame import body_frame
 from .bone_mapping import SIDES, BoneMapping
 from .character import Character
-from .foot_planting import FootMotion, plant_foot
+from .foot_planting import FootMotion, place_foot, plant_foot
 from .foot_shape import foot_shape
-from .frames import WORLD_TO_ARMATURE, rotate
-from .limb_ik import reach
+from .frames import rotate
+from .hip_shift import shift_hips
+from .limb_ik import bounded, reach
 from .motion import Motion
 from .posed_character import PosedBones, pose_bones
 from .rest_alignment import Alignment, align
-from .root_motion import RootMode, split_root_motion
+from .root_motion import RootMode
 from .rotations import make_sign_continuous, quat_wxyz_to_rotmat, rotmat_to_quat_wxyz, slerp
+from .scaled_motion import ScaledMotion
 from .skeleton import JOINT
 from .twist_sharing import inline_shares, turned_about, twist_rad
 from .validation import check_array
@@ -29,18 +31,24 @@ _HANGS_FROM = {
 }  # fmt: skip
 _FOLLOWED_BY = {"shoulder": "elbow", "elbow": "wrist", "hip": "knee", "knee": "ankle"}
 
+GENTLE_BEND_DEG = 1.5
+"""How far planting feet may turn a thigh or a shin off the motion's direction."""
+
 
 @dataclass(frozen=True)
 class RetargetSettings:
     """How a motion is put on a character.
 
     root_mode    what the root bone carries; without one the hips carry everything
-    plant_feet   move feet by leg IK so that they stand where the motion's stand and keep off the floor
-    place_hands  move hands by arm IK to where the motion's are above the floor, measured in legs
+    plant_feet   move the hips so that feet stand as the motion's do and keep off the floor, and bend legs for what is
+                 left by no more than GENTLE_BEND_DEG: every limb keeps the motion's direction within that
+    place_feet   move feet by leg IK to where the motion's are, measured in legs; legs bend as far as it takes
+    place_hands  move hands by arm IK to where the motion's are above the floor, measured in legs; arms likewise
     """
 
     root_mode: RootMode = RootMode.PLANAR_YAW
     plant_feet: bool = True
+    place_feet: bool = False
     place_hands: bool = False
 
 
@@ -76,45 +84,11 @@ def retarget(
 ) -> CharacterAnimation:
     """The motion on the character, about the place on the floor where its hips rest, scaled by the length of its legs.
 
-    Every mapped limb points where the motion's does (exactly so without the IK of the settings); only mapped bones
-    are in the result. Raises RigError when the mapping does not fit the character or has no pelvis.
+    Every mapped limb points where the motion's does, to GENTLE_BEND_DEG with planted feet; hands and feet placed by
+    the settings bend arms and legs further. Only mapped bones are in the result. Raises RigError when the mapping does
+    not fit the character or has no pelvis.
     """
     return _Retarget(character, mapping.checked(character), motion, settings or RetargetSettings()).animation()
-
-
-class _Source:
-    """A motion in Blender's directions (left +x, front -y, up +z), scaled to a character that stands at the origin."""
-
-    def __init__(self, motion: Motion, mode: RootMode, leg: float, ankle_height: float) -> None:
-        c = WORLD_TO_ARMATURE
-        rest = motion.skeleton.rest_joints
-        floor = float(np.concatenate([rest, motion.skeleton.rest_landmarks])[:, 1].min())
-        legs, ankles = [], []
-        for side in SIDES:
-            hip, knee, ankle = (rest[JOINT[f"{side}_{part}"]] for part in ("hip", "knee", "ankle"))
-            legs.append(float(np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)))
-            ankles.append(float(ankle[1]) - floor)
-        self.scale = leg / float(np.mean(legs))
-        split = split_root_motion(motion, mode)
-        pelvis = split.root_positions + rotate(split.root_rotmats, split.pelvis_positions)
-        # Nothing but the travel that a character in place leaves out.
-        shift = pelvis - (motion.transl + rest[0])
-        self.turns = c @ motion.global_rotmats() @ c.T
-        self.joints = self.scale * rotate(c, motion.joints() + shift[:, None])
-        # Ankles of both stand equally high above the floor when both stand.
-        self.joints[..., 2] += ankle_height - self.scale * float(np.mean(ankles))
-        self.root_positions = self.scale * rotate(c, split.root_positions)
-        self.root_turns = c @ split.root_rotmats @ c.T
-        self.contacts = motion.contacts
-
-    def __len__(self) -> int:
-        return len(self.joints)
-
-    def turn(self, joint: str) -> np.ndarray:
-        return self.turns[:, JOINT[joint]]
-
-    def place(self, joint: str) -> np.ndarray:
-        return self.joints[:, JOINT[joint]]
 
 
 class _Retarget:
@@ -127,7 +101,7 @@ class _Retarget:
         self.feet = {side: foot_shape(character, mapping, self.frame, self.alignment, side) for side in SIDES}
         heights = [shape.ankle_height for shape in self.feet.values() if shape is not None]
         ankle_height = float(np.mean(heights)) if heights else self.frame.ankle_height
-        self.source = _Source(motion, settings.root_mode, self.frame.leg, ankle_height)
+        self.source = ScaledMotion(motion, settings.root_mode, self.frame.leg, ankle_height)
         self.part_turns: dict[str, np.ndarray] = {}
         self.turns: dict[int, np.ndarray] = {}
         self.heads: dict[int, np.ndarray] = {}
@@ -136,13 +110,9 @@ class _Retarget:
         self._turn_trunk()
         self._turn_limbs()
         self._place_root_and_hips()
-        posed = self._posed()
-        if self.settings.plant_feet or self.settings.place_hands:
-            for side in SIDES:
-                if self.settings.plant_feet:
-                    self._plant(side, posed)
-                if self.settings.place_hands:
-                    self._bend(side, ("shoulder", "elbow", "wrist"), self.source.place(f"{side}_wrist"), posed)
+        if self.settings.plant_feet:
+            self._shift_hips()
+        self._move_hands_and_feet()
         self._set_limb_bones()
         self._turn_twist_bones()
         posed = self._posed()
@@ -242,27 +212,56 @@ class _Retarget:
         rotations = {bone: axes @ turn @ axes.T @ reference[bone] for bone, turn in self.turns.items()}
         return pose_bones(self.character, len(self.source), rotations, self.heads)
 
-    def _plant(self, side: str, posed: PosedBones) -> None:
-        source, ankle, toes, shape = self.source, f"{side}_ankle", f"{side}_foot", self.feet[side]
+    def _foot(self, side: str, posed: PosedBones) -> FootMotion | None:
+        """One foot as it is posed; None where no bone moves it."""
+        source, ankle, shape = self.source, f"{side}_ankle", self.feet[side]
         if shape is None:
-            return
+            return None
         places = self.frame.to_body(posed.head(self._bones(ankle)[0]))
-        foot = FootMotion(
+        return FootMotion(
             ankles=places,
             toes=places + rotate(source.turn(ankle), shape.ball),
             source_ankles=source.place(ankle),
-            source_toes=source.place(toes),
+            source_toes=source.place(f"{side}_foot"),
             ankle_turns=source.turn(ankle),
-            toe_turns=source.turn(toes),
+            toe_turns=source.turn(f"{side}_foot"),
             ball=shape.ball,
             foot_skin=shape.foot_skin,
             toe_skin=shape.toe_skin,
             contacts=source.contacts[:, [0, 1] if side == "left" else [2, 3]],
         )
-        self._bend(side, ("hip", "knee", "ankle"), plant_foot(foot), posed)
 
-    def _bend(self, side: str, parts: tuple[str, str, str], target: np.ndarray, posed: PosedBones) -> None:
-        """Turn a limb's upper and lower part so that its end reaches the target (body's directions)."""
+    def _shift_hips(self) -> None:
+        posed = self._posed()
+        feet = [foot for side in SIDES if (foot := self._foot(side, posed)) is not None]
+        step = shift_hips(feet, self.source.clearance, self.frame.leg, float(self.fps))
+        self.heads[self._bones("pelvis")[0]] += step @ self.frame.axes.T
+
+    def _move_hands_and_feet(self) -> None:
+        """Bend arms and legs as the settings ask."""
+        settings = self.settings
+        if not (settings.plant_feet or settings.place_feet or settings.place_hands):
+            return
+        posed, gentle = self._posed(), np.radians(GENTLE_BEND_DEG)
+        for side in SIDES:
+            leg, arm = ("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")
+            foot = self._foot(side, posed)
+            if foot is not None and settings.place_feet:
+                self._bend(side, leg, place_foot(foot), posed)
+            elif foot is not None and settings.plant_feet:
+                self._bend(side, leg, plant_foot(foot), posed, gentle)
+            if settings.place_hands:
+                self._bend(side, arm, self.source.place(f"{side}_wrist"), posed)
+
+    def _bend(
+        self,
+        side: str,
+        parts: tuple[str, str, str],
+        target: np.ndarray,
+        posed: PosedBones,
+        most_rad: float = np.inf,
+    ) -> None:
+        """Turn a limb's upper and lower part by so much at most that its end reaches the target (body's directions)."""
         names = [f"{side}_{part}" for part in parts]
         bones = [self._bones(name) for name in names]
         if not all(bones):
@@ -271,7 +270,7 @@ class _Retarget:
         upper = self.source.turn(names[0])
         outward = _LEFT if side == "left" else -_LEFT
         hinge = rotate(upper, _LEFT if parts[0] == "hip" else np.cross(outward, _FRONT))
-        turns = reach(start, middle, end, target, hinge)
+        turns = bounded(reach(start, middle, end, target, hinge), most_rad)
         self.part_turns[names[0]] = turns.upper @ self.part_turns[names[0]]
         self.part_turns[names[1]] = turns.lower @ self.part_turns[names[1]]
 

@@ -36,15 +36,23 @@ class FootMotion:
 
 
 def plant_foot(foot: FootMotion) -> np.ndarray:
-    """(T, 3) where the ankle shall be.
+    """(T, 3) where the ankle shall be for the foot to stand as the motion's does, near where its turns leave it.
 
     Over the floor a foot in contact moves as the motion's does, from where its turns leave it on average; before,
-    after and between contacts the correction eases over. The height is the motion's, raised until no point of the foot
-    is under the floor, and lowered in contacts until one touches it.
+    after and between contacts the correction eases over. It is raised until no point of it is under the floor, and
+    lowered in contacts until one touches it.
     """
     target = foot.ankles.copy()
     target[:, :2] += _floor_correction(foot)
-    target[:, 2] = foot.source_ankles[:, 2]
+    return _on_floor(foot, target)
+
+
+def place_foot(foot: FootMotion) -> np.ndarray:
+    """(T, 3) where the ankle shall be for the foot to be where the motion's is, kept off the floor and on it alike."""
+    return _on_floor(foot, foot.source_ankles.copy())
+
+
+def _on_floor(foot: FootMotion, target: np.ndarray) -> np.ndarray:
     lowest = target[:, 2] + lowest_of_foot(foot)
     touching = _eased((foot.contacts > 0.5).any(axis=1).astype(np.float64))
     target[:, 2] -= np.where(lowest < 0.0, lowest, touching * lowest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .frames import rotate
-from .rotations import rotvec_to_rotmat
+from .rotations import rotmat_to_rotvec, rotvec_to_rotmat
 
 _STRAIGHT = 0.9995
 _HINGE_WEIGHT = 0.02
@@ -50,6 +50,14 @@ def reach(start: np.ndarray, middle: np.ndarray, end: np.ndarray, target: np.nda
     return LimbTurns(
         swing @ rotvec_to_rotmat(first[:, None] * normal), swing @ rotvec_to_rotmat(second[:, None] * normal)
     )
+
+
+def bounded(turns: LimbTurns, most_rad: float) -> LimbTurns:
+    """The same turns with every frame's scaled down together until neither is larger than a bound, rad."""
+    vectors = [rotmat_to_rotvec(turn) for turn in (turns.upper, turns.lower)]
+    largest = np.maximum(_length(vectors[0]), _length(vectors[1]))
+    share = np.minimum(1.0, most_rad / np.maximum(largest, 1e-12))[:, None]
+    return LimbTurns(rotvec_to_rotmat(share * vectors[0]), rotvec_to_rotmat(share * vectors[1]))
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

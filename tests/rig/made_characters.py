@@ -23,10 +23,16 @@ _PARENT = {
 Bones = list[tuple[str, str | None, np.ndarray, np.ndarray]]
 
 
-def humanoid(parts: dict[str, list[str]], arms_down_deg: float = 0.0, height: float = 1.0) -> Bones:
+def humanoid(
+    parts: dict[str, list[str]],
+    arms_down_deg: float = 0.0,
+    height: float = 1.0,
+    places: dict[str, tuple[float, float, float]] | None = None,
+) -> Bones:
     """(name, parent, head, tail) of a T-posed person, or one with lowered arms; z up, facing -y.
 
     parts: part of the body -> names of its bones, sides in the part's name ("left_hip"); missing parts have no bone.
+    places: part of a limb without its side -> where its left bone begins, for other proportions than a usual person's.
     """
     bones: Bones = []
     ends: dict[str, str] = {}
@@ -52,7 +58,7 @@ def humanoid(parts: dict[str, list[str]], arms_down_deg: float = 0.0, height: fl
     put("head", [head], head + np.array([0.0, 0.0, 0.2]), ends.get("neck", chest))
     for side, sign in SIDES.items():
         mirror = np.array([sign, 1.0, 1.0])
-        at = {part: np.array(place) for part, place in _LIMB.items()}
+        at = {part: np.array(place) for part, place in {**_LIMB, **(places or {})}.items()}
         lower = rotvec_to_rotmat(np.radians(arms_down_deg) * np.array([0.0, 1.0, 0.0]))
         for part in ("elbow", "wrist"):
             at[part] = at["shoulder"] + lower @ (at[part] - at["shoulder"])

@@ -26,6 +26,11 @@ _FREE = RetargetSettings(root_mode=RootMode.FULL, plant_feet=False)
 _LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
 _QUARTER = rotvec_to_rotmat(np.radians([90.0, 0.0, 0.0]))
 _ABOUT = rotvec_to_rotmat(np.radians([0.0, 0.0, 180.0]))
+_PROPORTIONS = {
+    "short thighs": {"hip": (0.13, 0.0, 0.72), "knee": (0.13, -0.01, 0.45), "ankle": (0.13, 0.03, 0.09)},
+    "long thighs": {"hip": (0.07, 0.0, 0.95), "knee": (0.08, -0.01, 0.38), "ankle": (0.08, 0.03, 0.12)},
+    "broad": {"hip": (0.2, 0.0, 0.6), "knee": (0.2, 0.0, 0.36), "ankle": (0.2, 0.06, 0.14), "foot": (0.2, -0.2, 0.04)},
+}  # fmt: skip
 
 
 def blender_pose(character: Character, animation: CharacterAnimation) -> np.ndarray:
@@ -65,6 +70,21 @@ def worst_direction_deg(character: Character, mapping: BoneMapping, motion: Moti
             theirs = joints[:, JOINT[f"{side}_{lower}"]] - joints[:, JOINT[f"{side}_{upper}"]]
             worst = max(worst, float(_angle_deg(own, theirs).max()))
     return worst
+
+
+def _leg_of(motion: Motion) -> float:
+    rest = motion.skeleton.rest_joints[[JOINT[f"left_{part}"] for part in ("hip", "knee", "ankle")]]
+    return float(np.linalg.norm(np.diff(rest, axis=0), axis=1).sum())
+
+
+def _planted_steps(heads: dict[str, np.ndarray], contacts: np.ndarray) -> np.ndarray:
+    """Lengths of the steps over the floor that the toes make from frame to frame while they stand."""
+    steps = []
+    for side, column in (("left", 1), ("right", 3)):
+        planted = contacts[:, column] > 0.5
+        moved = np.linalg.norm(np.diff(heads[f"{side}_foot"][:, :2], axis=0), axis=1)
+        steps.append(moved[planted[1:] & planted[:-1]])
+    return np.concatenate(steps)
 
 
 def _ue(**shape) -> tuple[Character, BoneMapping]:
@@ -126,14 +146,53 @@ def test_hips_follow_the_leg_length_and_planted_feet_neither_sink_nor_slide(heig
     heads = body_heads(character, mapping, retarget(character, mapping, motion))
     frame = body_frame(character, mapping)
     travel = np.ptp(motion.transl[:, 2])
-    legs = np.linalg.norm(np.diff(motion.skeleton.rest_joints[[JOINT[f"left_{p}"] for p in ("hip", "knee", "ankle")]],
-                                  axis=0), axis=1).sum()  # fmt: skip
-    assert np.ptp(heads["pelvis"][:, 1]) == pytest.approx(travel * frame.leg / legs, rel=0.01)
-    for side, column in (("left", 0), ("right", 2)):
-        toes, planted = heads[f"{side}_foot"], contacts[:, column] > 0.5
-        both = planted[1:] & planted[:-1]
-        assert np.linalg.norm(np.diff(toes[:, :2], axis=0)[both], axis=1).max() < 2e-3 * height
+    assert np.ptp(heads["pelvis"][:, 1]) == pytest.approx(travel * frame.leg / _leg_of(motion), rel=0.02)
+    steps = _planted_steps(heads, contacts)
+    assert np.mean(steps) < 5e-4 * height
+    assert np.max(steps) < 4e-3 * height
+    for side in SIDES:
         assert heads[f"{side}_ankle"][:, 2].min() > frame.ankle_height - 2e-3 * height
+
+
+@pytest.mark.parametrize("name", _PROPORTIONS)
+def test_limbs_keep_the_motions_directions_while_feet_stand_on_the_floor(name: str) -> None:
+    """What the settings give by default: within 2 degrees in every frame, on the floor, sliding half as much."""
+    character, mapping = _ue(places=_PROPORTIONS[name], arms_down_deg=40.0)
+    motion, contacts = walking(3.0)
+    motion = replace(motion, contacts=contacts)
+    assert worst_direction_deg(character, mapping, motion, RetargetSettings()) < 2.0
+    heads = body_heads(character, mapping, retarget(character, mapping, motion))
+    free = body_heads(character, mapping, retarget(character, mapping, motion, RetargetSettings(plant_feet=False)))
+    ankle = body_frame(character, mapping).ankle_height
+    lowest = np.minimum(heads["left_ankle"][:, 2], heads["right_ankle"][:, 2]) - ankle
+    assert lowest.min() > -1e-3
+    assert np.abs(lowest).max() < 0.012
+    assert np.mean(_planted_steps(heads, contacts)) < 0.5 * np.mean(_planted_steps(free, contacts))
+    # Hips move no more abruptly for it.
+    jumps = [np.linalg.norm(np.diff(one["pelvis"], n=2, axis=0), axis=1).max() for one in (heads, free)]
+    assert jumps[0] < jumps[1] + 2e-3
+
+
+def test_random_motions_keep_directions_and_stay_above_the_floor() -> None:
+    character, mapping = _ue(places=_PROPORTIONS["short thighs"])
+    motion = wandering(90, seed=2)
+    assert worst_direction_deg(character, mapping, motion, RetargetSettings()) < 2.0
+
+
+def test_feet_reach_the_motions_places_measured_in_legs() -> None:
+    character, mapping = _ue(places=_PROPORTIONS["short thighs"])
+    motion, contacts = walking(2.0)
+    motion = replace(motion, contacts=contacts)
+    settings = RetargetSettings(root_mode=RootMode.FULL, place_feet=True)
+    heads = body_heads(character, mapping, retarget(character, mapping, motion, settings))
+    frame = body_frame(character, mapping)
+    scale = frame.leg / _leg_of(motion)
+    joints = scale * rotate(WORLD_TO_ARMATURE, motion.joints())
+    for side, column in (("left", 0), ("right", 2)):
+        away = heads[f"{side}_ankle"][:, :2] - joints[:, JOINT[f"{side}_ankle"], :2]
+        assert np.linalg.norm(away, axis=1).max() < 6e-3
+        standing_on = heads[f"{side}_ankle"][contacts[:, column] > 0.5, 2]
+        np.testing.assert_allclose(standing_on, frame.ankle_height, atol=6e-3)
 
 
 def test_root_bone_carries_what_the_mode_says() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from rig.limb_ik import moved, reach
+from rig.limb_ik import bounded, moved, reach
+from rig.rotations import rotmat_to_rotvec
 
 
 def _limbs(count: int = 500, seed: int = 0) -> tuple[np.ndarray, ...]:
@@ -60,3 +62,15 @@ def test_a_straight_leg_bends_about_its_hinge() -> None:
     left = np.array([[1.0, 0.0, 0.0]])
     new_middle, _ = moved(start, middle, end, reach(start, middle, end, np.array([[0.0, 0.0, 0.3]]), left))
     assert new_middle[0, 1] < -0.1  # a knee goes to the front, -y
+
+
+def test_bounded_turns_go_the_same_way_and_small_ones_stay() -> None:
+    start, middle, end = (np.tile(place, (2, 1)) for place in ([0.0, 0.0, 1.0], [0.0, -0.05, 0.5], [0.0, 0.0, 0.0]))
+    target = end + np.array([[0.0, 0.002, 0.001], [0.0, 0.3, 0.2]])
+    turns = reach(start, middle, end, target, np.tile([1.0, 0.0, 0.0], (2, 1)))
+    gentle = bounded(turns, np.radians(1.5))
+    np.testing.assert_allclose(gentle.upper[0], turns.upper[0], atol=1e-9)
+    angles = [np.degrees(np.linalg.norm(rotmat_to_rotvec(turn[1]))) for turn in (gentle.upper, gentle.lower)]
+    assert max(angles) == pytest.approx(1.5)
+    _, reached = moved(start, middle, end, gentle)
+    assert np.linalg.norm(reached[1] - target[1]) < np.linalg.norm(end[1] - target[1])
