@@ -18,7 +18,7 @@ from .detection.selection import PersonSelection
 from .detection.store import DetectionStore
 from .detection.track_edits import Edit, load_edits
 from .errors import InputError, RigError
-from .image_poses.choice import check_network, load_predictor, network_options, uses_network
+from .image_poses.choice import check_network, check_picture, load_predictor, network_options, uses_network
 from .image_poses.evidence import JOINTS, PersonEvidence, Predictor
 from .image_poses.run_network import looked_at, person_folder, run_network
 from .image_poses.store import EvidenceStore
@@ -95,6 +95,8 @@ def open_clip(video: str, settings: Settings, folder: Path) -> Job:
             end_s=min(options.end_s or float("inf"), end_s) / options.slow_motion,
         )
     # What could only fail after the long work fails here.
+    if uses_network(settings):
+        check_picture(video, clip.image_size, settings)
     output_rate(settings, clip)
     chosen_people(settings)
     earlier = find_job(folder)

@@ -79,10 +79,12 @@ class Settings:
     fov: float = _setting(
         55.0, "camera", "field of view along the picture's longer side, degrees; a guess where unknown", metavar="DEG"
     )
-    own_camera: bool = _setting(
-        False,
+    placement: str = _setting(
+        "network",
         "camera",
-        "place people by the camera that a --model such as hybrik estimates, not by --fov and the bones' lengths",
+        "what says how far away people are whom a --model such as hybrik saw that estimates a camera: network, that "
+        "camera, or bones, --fov and the bones' lengths, as for all other models",
+        choices=("network", "bones"),
     )
     body: str = _setting(
         "open", "body", 'body model: "open", or the path of your own SMPL file (zip, pkl or npz)', metavar="BODY"
@@ -153,6 +155,15 @@ class Settings:
         choices=("off", "planar", "planar+yaw", "full"),
     )
     bones: str = _setting("smpl", "output", "bone names of the exported armature", choices=("smpl", "mixamo", "unreal"))
+    fbx_unit: str = _setting(
+        "m", "output", "unit of the numbers in an FBX file: Unreal wants cm, others m", choices=("m", "cm")
+    )
+    people_files: str = _setting(
+        "together",
+        "output",
+        "several people in outputs written by Blender: together in one file, or each in one of their own",
+        choices=("together", "each"),
+    )
     character: str = _setting(
         "",
         "output",

@@ -20,14 +20,14 @@ class PoseConfig:
 
     height_m: float | None = None
     lifting: Lifting = Lifting.LEARNED
-    placement: Placement = Placement.BONES
+    placement: Placement = Placement.NETWORK
     ik: IKMode = IKMode.ADAPTIVE
 
 
 def pose_config(settings: Settings) -> PoseConfig:
     """How the settings ask for poses."""
-    placement = Placement.NETWORK if settings.own_camera else Placement.BONES
-    return PoseConfig(settings.height or None, Lifting(settings.lifting), placement, IKMode(settings.ik))
+    lifting, placement = Lifting(settings.lifting), Placement(settings.placement)
+    return PoseConfig(settings.height or None, lifting, placement, IKMode(settings.ik))
 
 
 def outlier_config(settings: Settings) -> OutlierConfig | None:

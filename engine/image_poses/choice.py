@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from ..errors import InputError, MissingTool
 from ..models.catalogue import CATALOGUE
+from ..models.crops import CROP_SIZE
 from ..models.onnx_network import ONNX_COMMAND, has_gpu
 from ..models.registry import InstalledModel, ModelFormat, find_model
 from ..settings import LANDMARKS, Settings
@@ -34,6 +35,15 @@ def check_network(settings: Settings) -> None:
 
         if not torch.cuda.is_available():
             raise InputError(f"device is {settings.device!r} but PyTorch finds no GPU here; choose --device cpu")
+
+
+def check_picture(video: str, image_size: tuple[int, int], settings: Settings) -> None:
+    """Raise InputError where every crop of a picture (width, height), px, would be enlarged out of nothing."""
+    if max(image_size) < CROP_SIZE:
+        raise InputError(
+            f"video {video} is {image_size[0]} x {image_size[1]} px, expected at least {CROP_SIZE} px along a side, "
+            f"which model {settings.model} looks at; use a larger picture, or the model {LANDMARKS}"
+        )
 
 
 def network_options(settings: Settings) -> NetworkOptions:

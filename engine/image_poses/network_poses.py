@@ -28,7 +28,7 @@ class Placement(Enum):
     """What decides how far away a person is whom a network with a camera of its own saw."""
 
     BONES = "bones"
-    """The job's camera and the bones' lengths, as for networks without a camera; nearer to the truth in every test."""
+    """The job's camera and the bones' lengths, as for networks without a camera; nearer to the truth where the lens is known."""
 
     NETWORK = "network"
     """The network's camera, refitted as in its released program, told in the job's."""
@@ -45,7 +45,7 @@ class DecodeConfig:
     bridged_score      of joints in frames in which only the network saw the person
     """
 
-    placement: Placement = Placement.BONES
+    placement: Placement = Placement.NETWORK
     depth_bandwidth_s: float = 0.1
     half_sigma: float = 0.05
     least_score: float = 0.2

@@ -18,6 +18,7 @@ from image_networks import (
     truth_arrays,
 )
 from sample_pieces import sample_video
+from video_samples import write_clip
 
 from engine.body.open_body import load_open_body
 from engine.camera import Camera
@@ -121,8 +122,8 @@ def test_a_network_of_29_points_that_knows_the_truth_is_placed_by_bones_or_by_it
     settings = Settings(smoothing="off", foot_lock="off")
     own_body = replace(load_open_body(), name="smpl")
     part = true_part(len(boxes))
-    for own_camera, joints_mm, root_mm in ((False, 5, 8), (True, 20, 70)):
-        chosen = replace(settings, own_camera=own_camera)
+    for placement, joints_mm, root_mm in (("bones", 5, 8), ("network", 20, 70)):
+        chosen = replace(settings, placement=placement)
         scores = evaluate_clip(reconstruct(people, camera, own_body, chosen, SilentReporter()), part)
         assert scores.mpjpe_mm < joints_mm
         assert scores.root_error_mm < root_mm
@@ -157,6 +158,13 @@ def test_a_network_without_weights_is_refused_with_what_to_download(tmp_path: Pa
         open_clip(str(sample_video()), Settings(model="hybrik-transformer"), tmp_path / "job")
     with pytest.raises(InputError, match=r"hybrik-transformer.*hybrik-24"):
         open_clip(str(sample_video()), Settings(model="openpose"), tmp_path / "job")
+    assert not (tmp_path / "job").exists()
+
+
+def test_a_video_smaller_than_the_crop_is_refused(home: Path, tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "tiny.mp4", size=(200, 160))
+    with pytest.raises(InputError, match=r"tiny\.mp4 is 200 x 160 px, expected at least 256 px"):
+        open_clip(str(video), Settings(model="hybrik-24"), tmp_path / "job")
     assert not (tmp_path / "job").exists()
 
 
