@@ -28,7 +28,7 @@ class Placement(Enum):
     """What decides how far away a person is whom a network with a camera of its own saw."""
 
     BONES = "bones"
-    """The job's camera and the bones' lengths, as for networks without a camera; nearer to the truth where the lens is known."""
+    """The job's camera and the bones' lengths, as for networks without a camera; truer where the lens is known."""
 
     NETWORK = "network"
     """The network's camera, refitted as in its released program, told in the job's."""
