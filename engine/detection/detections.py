@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from rig.validation import check_array
 
 from ..poses import BLAZEPOSE, BLAZEPOSE_NAMES
+from .appearance import APPEARANCE_SIZE
 
 _COUNT = len(BLAZEPOSE_NAMES)
 _BODY = np.array([BLAZEPOSE["nose"], *range(BLAZEPOSE["left_shoulder"], _COUNT)])
@@ -24,6 +26,7 @@ class Detections:
     landmarks_2d     (N, 33, 2) px of the full upright picture
     landmarks_3d     (N, 33, 3) m, camera axes (x right, y down, z forward), origin between the hips
     landmark_scores  (N, 33) 0..1 visibility
+    appearances      (N, APPEARANCE_SIZE) how each is dressed, see `appearance`; NaN where unknown
     """
 
     boxes_xyxy: np.ndarray
@@ -31,6 +34,7 @@ class Detections:
     landmarks_2d: np.ndarray
     landmarks_3d: np.ndarray
     landmark_scores: np.ndarray
+    appearances: np.ndarray
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
@@ -40,6 +44,7 @@ class Detections:
             ("landmarks_2d", ("N", _COUNT, 2)),
             ("landmarks_3d", ("N", _COUNT, 3)),
             ("landmark_scores", ("N", _COUNT)),
+            ("appearances", ("N", APPEARANCE_SIZE)),
         ):
             object.__setattr__(self, name, check_array(name, getattr(self, name), shape, sizes=sizes))
 
@@ -48,13 +53,16 @@ class Detections:
 
     def take(self, rows: np.ndarray) -> Detections:
         """Only some of the people: (M,) indices or (N,) booleans."""
-        return Detections(
-            self.boxes_xyxy[rows],
-            self.scores[rows],
-            self.landmarks_2d[rows],
-            self.landmarks_3d[rows],
-            self.landmark_scores[rows],
-        )
+        return Detections(*(getattr(self, name)[rows] for name in ARRAYS))
+
+    @staticmethod
+    def joined(parts: Sequence[Detections]) -> Detections:
+        """The people of one or more detections, one after the other."""
+        return Detections(*(np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS))
+
+
+ARRAYS = tuple(field.name for field in fields(Detections))
+"""Names of the arrays of `Detections`, in the order of its constructor."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,11 @@ class FrameDetections:
 
 
 def make_detections(
-    landmarks_2d: np.ndarray, landmarks_3d: np.ndarray, landmark_scores: np.ndarray, size: tuple[int, int]
+    landmarks_2d: np.ndarray,
+    landmarks_3d: np.ndarray,
+    landmark_scores: np.ndarray,
+    size: tuple[int, int],
+    appearances: np.ndarray | None = None,
 ) -> Detections:
     """Detections of (N, 33, ...) landmarks in a picture of `size` (width, height) px, with their boxes and scores."""
     people = len(landmarks_2d)
@@ -79,6 +91,7 @@ def make_detections(
         landmarks_2d=landmarks_2d,
         landmarks_3d=landmarks_3d,
         landmark_scores=landmark_scores,
+        appearances=np.full((people, APPEARANCE_SIZE), np.nan) if appearances is None else appearances,
     )
 
 

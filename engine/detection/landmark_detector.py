@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import numpy as np
 
 from ..poses import BLAZEPOSE_NAMES
+from .appearance import APPEARANCE_SIZE, appearance
 from .detections import Detections, make_detections, without_duplicates
 from .model_bundle import find_bundle
 from .pose_networks import Device, PoseNetworks, RegionPose
@@ -112,6 +113,7 @@ class LandmarkDetector:
                 if not known and (pose := self._networks.look(picture, region)) is not None:
                     poses.append(pose)
         people, rows = _chosen(poses, size, self.options.max_people)
+        people = replace(people, appearances=_appearances(image_rgb, [poses[row] for row in rows]))
         regions = np.array([poses[row].next_region for row in rows]).reshape(-1, 5)
         self.state = DetectorState(regions, state.pictures + 1, searches, alert)
         return people
@@ -129,6 +131,13 @@ def _chosen(poses: list[RegionPose], size: tuple[int, int], most: int) -> tuple[
     rows = np.flatnonzero(without_duplicates(people))
     rows = np.sort(rows[np.argsort(-people.scores[rows], kind="stable")][:most])
     return people.take(rows), rows
+
+
+def _appearances(image_rgb: np.ndarray, poses: list[RegionPose]) -> np.ndarray:
+    """(N, APPEARANCE_SIZE) of each pose in an (H, W, 3) picture."""
+    size = image_rgb.shape[1], image_rgb.shape[0]
+    rows = [appearance(image_rgb, pose.landmarks[:, :2] * size, pose.landmarks[:, 2]) for pose in poses]
+    return np.array(rows).reshape(len(poses), APPEARANCE_SIZE)
 
 
 def _search_regions(size: tuple[int, int]) -> list[np.ndarray]:

@@ -12,12 +12,12 @@ import numpy as np
 
 from ..chunk_folder import ChunkFolder
 from ..video import ReadOptions
-from .detections import Detections, FrameDetections
+from .appearance import APPEARANCE_SIZE
+from .detections import ARRAYS, Detections, FrameDetections
 from .landmark_detector import DetectorOptions, DetectorState
 
-SCHEMA = 1
-_ARRAYS = ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
-_CHUNK_ARRAYS = {*_ARRAYS, "frame_indices", "counts", "state_regions", "state_counts"}
+SCHEMA = 2
+_CHUNK_ARRAYS = {*ARRAYS, "frame_indices", "counts", "state_regions", "state_counts"} - {"appearances"}
 
 
 def detection_key(video_hash: str, reading: ReadOptions, detector: DetectorOptions, model_hash: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class DetectionStore:
         if not frames:
             return
         people = [frame.people for frame in frames]
-        arrays = {name: np.concatenate([getattr(p, name) for p in people]).astype(np.float32) for name in _ARRAYS}
+        arrays = {name: np.concatenate([getattr(p, name) for p in people]).astype(np.float32) for name in ARRAYS}
         self._chunks.append(
             frames[0].index,
             {
@@ -88,7 +88,9 @@ class DetectionStore:
     def frames(self) -> Iterator[FrameDetections]:
         """All stored frames in order; one chunk is in memory at a time."""
         for chunk in self._chunks.chunks():
-            arrays = {name: chunk[name].astype(np.float64) for name in _ARRAYS}
+            # Schema 1 knew no appearances; its jobs can still be refined.
+            chunk.setdefault("appearances", np.full((len(chunk["scores"]), APPEARANCE_SIZE), np.nan))
+            arrays = {name: chunk[name].astype(np.float64) for name in ARRAYS}
             indices, times, counts = chunk["frame_indices"], chunk["times_s"], chunk["counts"]
             ends = np.cumsum(counts)
             for row, end in enumerate(ends):

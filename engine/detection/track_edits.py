@@ -19,7 +19,6 @@ from .tracks import Track
 
 FILE_NAME = "track_edits.json"
 _SCHEMA = 1
-_ARRAYS = ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _merge(track: Track, other: Track) -> Track:
     parts = _taken(track, keep, track.person_id), _taken(other, keep_other, track.person_id)
     indices = np.concatenate([part.frame_indices for part in parts])
     order = np.argsort(indices)
-    people = Detections(*(np.concatenate([getattr(part.people, name) for part in parts])[order] for name in _ARRAYS))
+    people = Detections.joined([part.people for part in parts]).take(order)
     times_s = np.concatenate([part.times_s for part in parts])[order]
     return replace(track, frame_indices=indices[order], times_s=times_s, people=people)
 

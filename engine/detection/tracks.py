@@ -235,13 +235,7 @@ def _is_believable(piece: _Piece, frame_s: float, options: TrackOptions) -> bool
 
 
 def _track(piece: _Piece) -> Track:
-    people = Detections(
-        *(
-            np.concatenate([getattr(person, name) for person in piece.people])
-            for name in ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
-        )
-    )
-    return Track(0, np.array(piece.indices), np.array(piece.times), people)
+    return Track(0, np.array(piece.indices), np.array(piece.times), Detections.joined(piece.people))
 
 
 def _centre(points_px: np.ndarray) -> np.ndarray:

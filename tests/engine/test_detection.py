@@ -15,7 +15,7 @@ import pytest
 from video_samples import write_clip
 
 from engine.detection.detect_video import DetectionRun, detect_video, landmark_sequences, open_store
-from engine.detection.detections import Detections, FrameDetections, make_detections
+from engine.detection.detections import ARRAYS, Detections, FrameDetections, make_detections
 from engine.detection.landmark_detector import DetectorOptions, DetectorState, LandmarkDetector
 from engine.detection.model_bundle import cache_folder, find_bundle, pack_bundle
 from engine.detection.native_log import without_native_chatter
@@ -54,7 +54,7 @@ def random_frames(count: int, first: int = 0, seed: int = 0) -> list[FrameDetect
 
 
 def assert_same_people(one: Detections, other: Detections, atol: float) -> None:
-    for name in ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores"):
+    for name in ARRAYS:
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=atol)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -33,8 +34,7 @@ def poses(frames: list[FrameDetections]) -> list[dict]:
 
 
 def with_landmarks(people: Detections, **changes: np.ndarray) -> Detections:
-    names = ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
-    return Detections(**{name: changes.get(name, getattr(people, name)) for name in names})
+    return replace(people, **changes)
 
 
 def turns_deg(found: list[dict]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from sample_pieces import sample_video
 from test_tracking import frames_from, pose
 
+from engine.detection.detections import Detections
 from engine.detection.track_edits import (
     Merge,
     Split,
@@ -68,18 +70,8 @@ def test_where_both_are_seen_the_better_seen_one_stays() -> None:
     # The rest once more over the last ten frames of the first, seen worse.
     rows = np.arange(20, 30)
     ghost = Track(3, first.frame_indices[rows], first.times_s[rows], first.people.take(rows))
-    worse = type(ghost.people)(
-        ghost.people.boxes_xyxy + 5, ghost.people.scores / 2, ghost.people.landmarks_2d, ghost.people.landmarks_3d,
-        ghost.people.landmark_scores,
-    )  # fmt: skip
-    from engine.detection.detections import Detections
-
-    people = Detections(
-        *(
-            np.concatenate([getattr(worse, name), getattr(rest.people, name)])
-            for name in ("boxes_xyxy", "scores", "landmarks_2d", "landmarks_3d", "landmark_scores")
-        )
-    )
+    worse = replace(ghost.people, boxes_xyxy=ghost.people.boxes_xyxy + 5, scores=ghost.people.scores / 2)
+    people = Detections.joined([worse, rest.people])
     long = Track(
         3,
         np.concatenate([ghost.frame_indices, rest.frame_indices]),
