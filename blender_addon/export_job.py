@@ -8,7 +8,7 @@ import bpy
 
 from . import character_animation, keyframes, scene_files
 from .character_import import import_character
-from .core import body_mesh, bone_maps, character_retarget, motion_file, root_motion
+from .core import body_mesh, bone_maps, character_retarget, game_engines, motion_file, root_motion
 from .person import Placement, add_person
 
 
@@ -16,8 +16,8 @@ def run_export(request: dict[str, Any]) -> None:
     """Carry out a request; replaces everything in this Blender.
 
     request: `people`, a list of {"motion": path, "mesh": path or null}; `outputs`, paths whose ending is the
-    format; `clip_name`; `root_mode` and `bone_names`, values of RootMode and BoneNaming; `character`, path of a rigged
-    character that plays the people, or null.
+    format; `clip_name`; `root_mode`, `bone_names` and `fbx_unit`, values of RootMode, BoneNaming and FileUnit;
+    `character`, path of a rigged character that plays the people, or null.
     Raises ExportFailed, RigError or OSError.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -41,8 +41,9 @@ def run_export(request: dict[str, Any]) -> None:
             objects += add_person(context, record, mesh, placement)
     frame_count = max(len(record.motion) for record in records)
     keyframes.set_scene_time(context.scene, records[0].motion.fps, 0, frame_count)
+    wishes = scene_files.Wishes(fbx_unit=game_engines.FileUnit(request["fbx_unit"]))
     for output in request["outputs"]:
-        scene_files.export_file(context, Path(output), objects, clip_name, frame_count)
+        scene_files.export_file(context, Path(output), objects, clip_name, frame_count, wishes)
 
 
 def _add_character(

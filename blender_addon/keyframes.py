@@ -175,6 +175,37 @@ def shift_keys(action: bpy.types.Action, frames: float) -> None:
         curve.update()
 
 
+def scale_locations(action: bpy.types.Action, of_bones: float, of_object: float) -> None:
+    """Multiply the keys, with their handles, of the locations of bones and of the object itself."""
+    for curve in curves_of(action):
+        if not curve.data_path.endswith("location"):
+            continue
+        factor = np.float32(of_object if curve.data_path == "location" else of_bones)
+        for attribute in ("co", "handle_left", "handle_right"):
+            values = np.empty(2 * len(curve.keyframe_points), np.float32)
+            curve.keyframe_points.foreach_get(attribute, values)
+            values[1::2] *= factor
+            curve.keyframe_points.foreach_set(attribute, values)
+        curve.update()
+
+
+def remove_bone_curves(armature: bpy.types.Object, bone: str) -> None:
+    """Take everything that moves a bone out of the armature's action."""
+    curves = _own_curves(armature)[0]
+    start = f'pose.bones["{bpy.utils.escape_identifier(bone)}"]'
+    for curve in [curve for curve in curves if curve.data_path.startswith(start)]:
+        curves.remove(curve)
+
+
+def copy_action(armature: bpy.types.Object) -> None:
+    """Give the armature an action of its own, like the one it has."""
+    animation_data = armature.animation_data
+    slot = animation_data.action_slot.identifier if _has_slots(animation_data.action) else ""
+    animation_data.action = animation_data.action.copy()
+    if slot:
+        animation_data.action_slot = animation_data.action.slots[slot]
+
+
 def _has_slots(action: bpy.types.Action) -> bool:
     return "slots" in action.bl_rna.properties
 

@@ -2,13 +2,14 @@
 """Writing captured armatures to FBX, GLB, USD and .blend files with settings that game engines take as they are."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
-from . import glb_times, keyframes
-from .core import timing
+from . import engine_copies, glb_times, keyframes
+from .core import bone_maps, game_engines, timing
 
 ENGINE_NAME = "Armature"
 SUFFIXES = (".fbx", ".glb", ".usdc", ".blend")
@@ -19,13 +20,34 @@ class ExportFailed(Exception):
     """Blender could not write a file; the message says which and why."""
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What a game engine wants: names for captured armatures' bones (None: as they are), and the unit of an FBX."""
+
+    naming: bone_maps.BoneNaming | None = None
+    fbx_unit: game_engines.FileUnit = game_engines.FileUnit.METRE
+
+    @classmethod
+    def of_preset(cls, preset: str) -> "Wishes":
+        """Those of a game engine; the generic preset leaves names as they are."""
+        told = game_engines.PRESETS[preset]
+        naming = None if preset == "generic" else bone_maps.BoneNaming(told["bones"])
+        return cls(naming, game_engines.FileUnit(told["fbx_unit"]))
+
+
 def export_file(
-    context: bpy.types.Context, path: Path, objects: Sequence[bpy.types.Object], clip_name: str, frame_count: int
+    context: bpy.types.Context,
+    path: Path,
+    objects: Sequence[bpy.types.Object],
+    clip_name: str,
+    frame_count: int,
+    wishes: Wishes | None = None,
 ) -> None:
     """Write the objects and one take of `frame_count` frames, named `clip_name` and starting at time 0.
 
-    The scene's rate is the file's. A .blend holds the whole scene. Raises ExportFailed.
+    The scene's rate is the file's. A .blend holds the whole scene, as it is. Raises ExportFailed.
     """
+    wishes = wishes or Wishes()
     writers: dict[str, Callable[..., None]] = {
         ".fbx": _write_fbx,
         ".glb": _write_glb,
@@ -35,8 +57,15 @@ def export_file(
     suffix = path.suffix.lower()
     if suffix not in writers:
         raise ExportFailed(f"{path.name} ends in {suffix or 'nothing'!r}, expected one of {', '.join(SUFFIXES)}")
+    in_cm = suffix == ".fbx" and wishes.fbx_unit is game_engines.FileUnit.CENTIMETRE
+    metre = 100.0 if in_cm else 1.0
     try:
-        with _only_selected(context, objects), _scene_is_the_take(context.scene, objects, clip_name, frame_count):
+        with ExitStack() as stack:
+            stack.enter_context(_only_selected(context, objects))
+            if suffix != ".blend":
+                stack.enter_context(_unit(context.scene, 1.0 / metre))
+                objects = stack.enter_context(engine_copies.fitted(context, objects, wishes.naming, metre))
+            stack.enter_context(_scene_is_the_take(context.scene, objects, clip_name, frame_count))
             writers[suffix](context, path, clip_name, frame_count)
     except RuntimeError as error:  # what a failing operator raises
         raise ExportFailed(f"Blender could not write {path.name}: {_last_line(error)}") from error
@@ -171,6 +200,18 @@ def _only_selected(context: bpy.types.Context, objects: Sequence[bpy.types.Objec
         for other in before:
             other.select_set(True)
         layer.objects.active = active
+
+
+@contextmanager
+def _unit(scene: bpy.types.Scene, metres: float) -> Iterator[None]:
+    """What the scene's numbers mean, which the FBX exporter writes as the file's unit."""
+    settings = scene.unit_settings
+    before = (settings.system, settings.scale_length)
+    settings.system, settings.scale_length = "METRIC", metres
+    try:
+        yield
+    finally:
+        settings.system, settings.scale_length = before
 
 
 @contextmanager

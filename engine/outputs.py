@@ -6,8 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from rig.amass_writer import write_amass
 from rig.body_mesh import BodyMesh
 from rig.bone_maps import BoneNaming
+from rig.bvh_writer import write_bvh
 from rig.motion_file import MotionRecord, save_motion
 from rig.root_motion import RootMode
 
@@ -55,41 +57,51 @@ def write_outputs(
 ) -> list[Path]:
     """Write every output and return the paths written.
 
-    One person: the very names asked for. Several: Blender's formats hold everybody, the others get one file a
-    person, `dance_2.bvh` for the person with id 2.
+    One person: the very names asked for. Several: Blender's formats hold everybody unless the settings want a file
+    each, the others get one file a person, `dance_2.bvh` for the person with id 2.
     """
     written: list[Path] = []
-    root_mode = RootMode(settings.root_motion)
     for path in outputs:
-        suffix = path.suffix.lower()
-        if suffix not in OWN_SUFFIXES:
-            continue
-        for record in records:
-            target = path if len(records) == 1 else _name_of_person(path, record.person_id)
-            if path.name.lower().endswith(AMASS_ENDING):
-                from .export.amass import write_amass
-
-                write_amass(target, record)
-            elif suffix == ".npz":
-                save_motion(target, record)
-            elif suffix == ".pk":
-                from .importing.hybrik_motion import export_hybrik
-
-                export_hybrik(target, record)
-            else:
-                from .export.bvh import write_bvh
-
-                write_bvh(target, record.motion, root_mode, BoneNaming(settings.bones))
-            written.append(target)
+        if path.suffix.lower() in OWN_SUFFIXES:
+            for record in records:
+                target = path if len(records) == 1 else _name_of_person(path, record.person_id)
+                _write_person(target, record, settings)
+                written.append(target)
     for_blender = [path for path in outputs if path.suffix.lower() in BLENDER_SUFFIXES]
     if for_blender:
         from .export.blender import ExportOptions, export_with_blender
 
-        character = Path(settings.character) if settings.character else None
-        options = ExportOptions(root_mode=root_mode, bone_names=settings.bones, character=character)
-        export_with_blender(records, meshes, for_blender, options)
-        written += for_blender
+        options = ExportOptions(
+            root_mode=RootMode(settings.root_motion),
+            bone_names=settings.bones,
+            fbx_unit=settings.fbx_unit,
+            character=Path(settings.character) if settings.character else None,
+        )
+        if len(records) == 1 or settings.people_files == "together":
+            export_with_blender(records, meshes, for_blender, options)
+            return written + for_blender
+        for record, mesh in zip(records, meshes, strict=True):
+            targets = [_name_of_person(path, record.person_id) for path in for_blender]
+            export_with_blender([record], [mesh], targets, options)
+            written += targets
     return written
+
+
+def _write_person(target: Path, record: MotionRecord, settings: Settings) -> None:
+    """Write one person in a format that needs no Blender. Raises OutputError."""
+    try:
+        if target.name.lower().endswith(AMASS_ENDING):
+            write_amass(target, record)
+        elif target.suffix.lower() == ".npz":
+            save_motion(target, record)
+        elif target.suffix.lower() == ".pk":
+            from .importing.hybrik_motion import export_hybrik
+
+            export_hybrik(target, record)
+        else:
+            write_bvh(target, record.motion, RootMode(settings.root_motion), BoneNaming(settings.bones))
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
 def _name_of_person(path: Path, person_id: int) -> Path:

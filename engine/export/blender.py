@@ -17,6 +17,7 @@ from pathlib import Path
 from rig.atomic_file import replacing
 from rig.body_mesh import BodyMesh, save_body_mesh
 from rig.bone_maps import BoneNaming
+from rig.game_engines import FileUnit
 from rig.motion_file import MotionRecord, save_motion
 from rig.root_motion import RootMode
 
@@ -37,6 +38,7 @@ class ExportOptions:
 
     root_mode   what the root bone carries
     bone_names  convention of the bone names, a BoneNaming or its value
+    fbx_unit    unit of the numbers in an FBX file, a FileUnit or its value
     clip_name   name of the take; empty: the first output's stem
     blender     the Blender program to use; None: see `find_blender`
     character   a rigged character (.fbx, .glb, .gltf, .vrm, .blend) that plays the people; None: their own bodies
@@ -44,6 +46,7 @@ class ExportOptions:
 
     root_mode: RootMode = RootMode.PLANAR_YAW
     bone_names: BoneNaming | str = BoneNaming.SMPL
+    fbx_unit: FileUnit | str = FileUnit.METRE
     clip_name: str = ""
     blender: Path | None = None
     character: Path | None = None
@@ -54,6 +57,10 @@ class ExportOptions:
         except ValueError:
             valid = ", ".join(naming.value for naming in BoneNaming)
             raise InputError(f"bone names are {self.bone_names!r}, expected one of {valid}") from None
+        try:
+            object.__setattr__(self, "fbx_unit", FileUnit(self.fbx_unit))
+        except ValueError:
+            raise InputError(f"unit of FBX files is {self.fbx_unit!r}, expected m or cm") from None
         if self.character is not None:
             check_character(self.character)
 
@@ -131,6 +138,7 @@ def export_with_blender(
                 "clip_name": options.clip_name or outputs[0].stem,
                 "root_mode": options.root_mode.value,
                 "bone_names": BoneNaming(options.bone_names).value,
+                "fbx_unit": FileUnit(options.fbx_unit).value,
                 "character": str(options.character.absolute()) if options.character else None,
             }
             request_file = Path(folder) / "request.json"

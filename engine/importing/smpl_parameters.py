@@ -14,7 +14,7 @@ from rig.skeleton import Skeleton
 
 from ..body.model import BodyModel
 from ..errors import InputError
-from ..export.amass import AVERAGE_PELVIS_M
+from rig.amass_writer import AVERAGE_PELVIS_M
 from ..restricted_pickle import plain_value
 from .importers import UpAxis
 from .person_track import PersonTrack, shape_from_joints

@@ -36,14 +36,33 @@ stacks = keep(scene.anim_stacks)
 takes = [keep(stacks[index]) for index in range(len(stacks))]
 settings = keep(scene.settings)
 positions = {name: [] for name in tree}
+scales = []
 if takes:
     anim = keep(takes[0].anim)
     for frame in range(frames):
-        posed = scene.evaluate(anim, frame / fps)
+        posed = keep(scene.evaluate(anim, frame / fps))
         for name in tree:
-            place = posed.find_node(name).node_to_world.c3
+            node = keep(posed.find_node(name))
+            scale, place = keep(keep(node.local_transform).scale), keep(keep(node.node_to_world).c3)
+            scales.append([scale.x, scale.y, scale.z])
             positions[name].append([place.x, place.y, place.z])
 clusters = keep(scene.skin_clusters)
+
+
+def height_of(node):
+    """How far the corners of a node's mesh reach along the file's y where the node stands at rest; None without one."""
+    mesh = keep(keep(node).mesh)
+    if mesh is None:
+        return None
+    to_world, points = keep(node.geometry_to_world), keep(mesh.vertices)
+    ys = []
+    for index in range(len(points)):
+        point = points[index]
+        ys.append(to_world.c0.y * point.x + to_world.c1.y * point.y + to_world.c2.y * point.z)
+    return max(ys) - min(ys)
+
+
+heights = [height_of(scene.find_node(name)) for name in tree]
 print(
     json.dumps(
         {
@@ -54,6 +73,8 @@ print(
             "positions": positions,
             "clusters": [text(clusters[index]) for index in range(len(clusters))],
             "meshes": len(keep(scene.meshes)),
+            "moving_scales": scales,
+            "mesh_heights": [height for height in heights if height is not None],
         }
     ),
     flush=True,

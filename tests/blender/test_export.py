@@ -20,6 +20,7 @@ from engine.errors import InputError, MissingTool, OutputError
 from engine.export.blender import ExportOptions, export_with_blender
 from rig.bone_maps import BoneNaming, bone_name
 from rig.frames import WORLD_TO_ARMATURE, rotate
+from rig.game_engines import PRESETS
 from rig.motion import Motion
 from rig.motion_file import MotionRecord
 from rig.retarget import animate_rig, build_rig
@@ -112,30 +113,41 @@ def read_fbx(path: Path, motion: Motion) -> dict:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("naming", BoneNaming)
-def test_fbx_read_by_another_parser(blender_program, tmp_path, naming):
+@pytest.mark.parametrize("preset", PRESETS)
+def test_fbx_of_every_preset_read_by_another_parser(blender_program, tmp_path, preset):
     motion, path = ntsc_walk(), tmp_path / "dance ü 'x'.fbx"
-    options = ExportOptions(blender=blender_program, bone_names=naming)
+    wanted = PRESETS[preset]
+    naming, per_metre = BoneNaming(wanted["bones"]), {"m": 1, "cm": 100}[wanted["fbx_unit"]]
+    options = ExportOptions(
+        RootMode(wanted["root_motion"]), wanted["bones"], wanted["fbx_unit"], blender=blender_program
+    )
     export_with_blender([record_of(motion)], [box_body(motion.skeleton)], [path], options)
     read = read_fbx(path, motion)
 
-    assert read["takes"] == [
-        {"name": "dance ü 'x'", "begin": 0.0, "end": pytest.approx((len(motion) - 1) / NTSC, abs=1e-6)}
-    ]
-    assert read["unit_meters"] == pytest.approx(1.0)
+    # One take, named after the clip, from 0, within half a frame of the clip's length.
+    [take] = read["takes"]
+    assert [take["name"], take["begin"]] == ["dance ü 'x'", 0.0]
+    assert take["end"] == pytest.approx((len(motion) - 1) / NTSC, abs=1e-6)
+    assert read["unit_meters"] == pytest.approx(1 / per_metre)
     assert read["up_is_y"]
 
+    # No bones but ours, none at the ends, and no scale anywhere.
     names = [bone_name(joint, naming) for joint in SMPL_JOINT_NAMES]
     expected = {"Armature": "", "Armature_Body": "", "root": "Armature", names[0]: "root"}
     expected |= {n: names[p] for n, p in zip(names, SMPL_PARENTS, strict=True) if n is not None and p >= 0}
     assert {name: node["parent"] for name, node in read["tree"].items()} == expected
     np.testing.assert_allclose([node["scale"] for node in read["tree"].values()], 1.0, atol=1e-5)
+    np.testing.assert_allclose(np.ptp(read["moving_scales"], axis=0), 0.0, atol=1e-5)
     assert set(read["clusters"]) - {"root"} == {name for name in names if name is not None}
 
+    # A body of 1.7 m is 170 of Unreal's units, and every joint within a millimetre on every frame.
     truth = motion.joints()
     for joint, name in enumerate(names):
         if name is not None:
-            np.testing.assert_allclose(read["positions"][name], truth[:, joint], atol=1e-5, err_msg=name)
+            places = np.array(read["positions"][name]) / per_metre
+            np.testing.assert_allclose(places, truth[:, joint], atol=1e-4, err_msg=name)
+    rest = box_body(motion.skeleton).vertices[:, 1]
+    assert read["mesh_heights"] == [pytest.approx(np.ptp(rest) * per_metre, rel=1e-4)]
 
 
 def test_glb_read_by_hand(blender_program, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from engine.body.open_body import load_open_body
 from engine.errors import InputError
-from engine.export.bvh import write_bvh
+from rig.bvh_writer import write_bvh
 from engine.importing.bvh_file import read_bvh
 from engine.importing.importers import ImportedMotion, ImportRequest, UpAxis, find_importer
 from engine.importing.source_file import open_source

@@ -17,7 +17,7 @@ from engine.body.smpl_file import load_smpl_body
 from engine.cli import main
 from engine.errors import InputError
 from engine.evaluation import recipe
-from engine.export.amass import write_amass
+from rig.amass_writer import write_amass
 from engine.importing.importers import ImportedMotion, ImportRequest, UpAxis, find_importer
 from engine.importing.source_file import open_source
 from engine.settings import Settings

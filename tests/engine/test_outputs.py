@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from captures import ROOT, Capture
 
@@ -16,7 +17,9 @@ from engine.outputs import check_outputs, write_outputs
 from engine.settings import Settings
 from rig.atomic_file import replacing
 from rig.body_mesh import load_body_mesh
-from rig.motion_file import load_motion
+from rig.motion_file import MotionRecord, load_motion
+from tests.sample_bodies import box_body
+from tests.sample_motions import wandering
 
 
 @pytest.mark.parametrize("name", ["x.doc", "x", ".npz.", "x.fbx.bak"])
@@ -54,6 +57,30 @@ def test_one_person_gets_the_very_names_and_several_their_ids(tmp_path: Path, sa
     written = write_outputs(outputs, people, [mesh, mesh], Settings())
     assert [path.name for path in written] == ["x_1.npz", "x_7.npz", "y_1.bvh", "y_7.bvh"]
     assert load_motion(tmp_path / "x_7.npz").person_id == 7
+
+
+def test_blender_writes_everybody_together_or_each_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[int], list[str], str]] = []
+    monkeypatch.setattr(
+        "engine.export.blender.export_with_blender",
+        lambda records, meshes, outputs, options: asked.append(
+            ([record.person_id for record in records], [path.name for path in outputs], options.fbx_unit.value)
+        ),
+    )
+    records = [MotionRecord(wandering(3), np.tile(np.eye(4), (3, 1, 1)), np.eye(3), (64, 48), n) for n in (2, 5)]
+    outputs = [tmp_path / "duo.fbx", tmp_path / "duo.glb"]
+    bodies = [box_body(record.motion.skeleton) for record in records]
+    written = write_outputs(outputs, records, bodies, Settings(fbx_unit="cm"))
+    assert written == outputs
+    written = write_outputs(outputs, records, bodies, Settings(people_files="each"))
+    assert [path.name for path in written] == ["duo_2.fbx", "duo_2.glb", "duo_5.fbx", "duo_5.glb"]
+    write_outputs(outputs, records[:1], bodies[:1], Settings(people_files="each"))
+    assert asked == [
+        ([2, 5], ["duo.fbx", "duo.glb"], "cm"),
+        ([2], ["duo_2.fbx", "duo_2.glb"], "m"),
+        ([5], ["duo_5.fbx", "duo_5.glb"], "m"),
+        ([2], ["duo.fbx", "duo.glb"], "m"),
+    ]
 
 
 def test_a_failed_write_leaves_the_old_file_and_names_it(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.cli.arguments import build_parser, settings_values
-from engine.export.presets import PRESETS
+from rig.game_engines import PRESETS
 from engine.settings import Settings, settings_from
 
 

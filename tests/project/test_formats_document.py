@@ -13,7 +13,7 @@ from engine.camera import Camera
 from engine.cli import INTERRUPTED
 from engine.evaluation.clip import evaluate_record
 from engine.evaluation.truth_file import Truth
-from engine.export.amass import write_amass
+from rig.amass_writer import write_amass
 from engine.importing.hybrik_motion import export_hybrik
 from engine.models.registry import InstalledModel
 from engine.motion_points import camera_points

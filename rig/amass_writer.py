@@ -6,12 +6,10 @@ import os
 
 import numpy as np
 
-from rig.array_file import save_arrays
-from rig.frames import WORLD_TO_ARMATURE
-from rig.motion_file import MotionRecord
-from rig.rotations import rotmat_to_rotvec, rotvec_to_rotmat
-
-from ..errors import OutputError
+from .array_file import save_arrays
+from .frames import WORLD_TO_ARMATURE
+from .motion_file import MotionRecord
+from .rotations import rotmat_to_rotvec, rotvec_to_rotmat
 
 POSE_WIDTH, SHAPE_WIDTH, SOFT_TISSUE_WIDTH = 156, 16, 8
 AVERAGE_PELVIS_M = np.array([0.0, -0.22, 0.03])
@@ -26,7 +24,7 @@ def write_amass(path: str | os.PathLike[str], record: MotionRecord) -> None:
 
     Fingers are straight, soft tissue still, gender is neutral. SMPL+H has no hand joints: their rotation is lost.
     Coefficients are those of the motion where its body is SMPL, else zero; `trans` puts the pelvis of that body where
-    the motion has it. Raises OutputError when the file cannot be written.
+    the motion has it. Raises OSError when the file cannot be written.
     """
     motion = record.motion
     body = record.provenance.get("body")
@@ -49,7 +47,4 @@ def write_amass(path: str | os.PathLike[str], record: MotionRecord) -> None:
         BODY_NAME: np.array(name),
         SHAPE_NAME: motion.betas,
     }
-    try:
-        save_arrays(path, arrays)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    save_arrays(path, arrays)

@@ -9,14 +9,12 @@ from typing import TextIO
 
 import numpy as np
 
-from rig.atomic_file import replacing
-from rig.bone_maps import ROOT_BONE, BoneNaming, bone_name
-from rig.motion import Motion
-from rig.root_motion import RootMode, split_root_motion
-from rig.rotations import rotvec_to_rotmat
-from rig.skeleton import Skeleton
-
-from ..errors import OutputError
+from .atomic_file import replacing
+from .bone_maps import ROOT_BONE, BoneNaming, bone_name
+from .motion import Motion
+from .root_motion import RootMode, split_root_motion
+from .rotations import rotvec_to_rotmat
+from .skeleton import Skeleton
 
 _CM_PER_M = 100.0
 _POSITIONS = ("Xposition", "Yposition", "Zposition")
@@ -49,19 +47,16 @@ def write_bvh(
     floor above it, which carries its part of the travel, and gives the pelvis six channels relative to it. The
     motion must be evenly sampled; the frame time is 1 / fps in full precision. Joints that `naming` does not have
     become the End Sites of their parents. Joints with position channels have a zero OFFSET, because some readers add it
-    to the channels and others do not. Raises OutputError when the file cannot be written.
+    to the channels and others do not. Raises OSError when the file cannot be written.
     """
     top = _hierarchy(motion.skeleton, naming, with_root=root_mode is not None)
     nodes = list(_depth_first(top))
-    try:
-        with replacing(path) as temporary, open(temporary, "w", encoding="ascii", newline="\n") as stream:
-            stream.write("HIERARCHY\n")
-            _write_node(stream, top, 0)
-            stream.write(f"MOTION\nFrames: {len(motion)}\nFrame Time: {float(1 / motion.fps)!r}\n")
-            for rows in _channel_rows(motion, nodes, root_mode):
-                stream.writelines(" ".join(f"{value:.6f}" for value in row) + "\n" for row in rows.tolist())
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    with replacing(path) as temporary, open(temporary, "w", encoding="ascii", newline="\n") as stream:
+        stream.write("HIERARCHY\n")
+        _write_node(stream, top, 0)
+        stream.write(f"MOTION\nFrames: {len(motion)}\nFrame Time: {float(1 / motion.fps)!r}\n")
+        for rows in _channel_rows(motion, nodes, root_mode):
+            stream.writelines(" ".join(f"{value:.6f}" for value in row) + "\n" for row in rows.tolist())
 
 
 def euler_zxy_deg(rotmats: np.ndarray, previous: np.ndarray | None = None) -> np.ndarray:
