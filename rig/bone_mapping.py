@@ -46,6 +46,7 @@ class RigKind(Enum):
     DAZ = "Daz Genesis 3 or 8"
     DAZ9 = "Daz Genesis 9"
     CHARACTER_CREATOR = "Character Creator"
+    MMD = "MikuMikuDance"
     MATCHED = "matched by names and shape"
     PRESET = "user's mapping"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .bone_mapping import SIDES, BoneMapping, RigKind
@@ -15,8 +17,10 @@ _ARM = ("shoulder", "elbow", "wrist")
 # Lengths as shares of the height of the head's joint above the ankles, from adults; children and toys differ, so
 # they only weigh against each other.
 _LEG_SHARE, _ARM_SHARE, _SHOULDER_SHARE = 0.52, 0.34, 0.11
+_HIGHEST_HIP = 0.65
 _FARTHEST_ANCESTOR = 6
 _LEAST_SCORE = -1.5
+_SURE_NAME = 0.8
 
 
 def map_bones(character: Character) -> BoneMapping:
@@ -137,6 +141,9 @@ class _Matcher:
                     score = (
                         1.2 * sum(named) - 1.0 * wrong - 1.5 * abs(np.log(upper / lower)) + scorer(chain, upper, lower)
                     )
+                    # The wrist of wrist and hand, the ankle of ankle and foot.
+                    between = above[above.index(middle) + 1 :]
+                    score -= sum(self.readings[bone].parts.get(parts[2], 0.0) >= _SURE_NAME for bone in between)
                     if score > _LEAST_SCORE and (best is None or score > best[0]):
                         best = (score, chain, named)
         return best
@@ -145,7 +152,8 @@ class _Matcher:
         start, _, end = chain
         drop = (self.heights[start] - self.heights[end]) / self.size
         low = max(0.0, self.heights[end] / self.size - 0.2)
-        return 1.0 - 4.0 * abs(upper + lower - _LEG_SHARE) - 5.0 * max(0.0, 0.2 - drop) - 5.0 * low
+        high = max(0.0, self.heights[start] / self.size - _HIGHEST_HIP)
+        return 1.0 - 4.0 * abs(upper + lower - _LEG_SHARE) - 5.0 * (max(0.0, 0.2 - drop) + low + high)
 
     def _arm(self, chain: tuple[int, int, int], upper: float, lower: float) -> float:
         start, _, end = chain
@@ -167,14 +175,17 @@ def _with_trunk(
         raise RigError(
             "arms and legs of the armature hang from no common bone, expected a pelvis; set the bones by hand"
         )
+    pelvis = _named_pelvis(character, readings, pelvis)
     parts = dict(limbs)
     parts["pelvis"] = [pelvis]
     path = character.path(chest)
     parts["spine"] = [bone for bone in path[path.index(pelvis) + 1 :] if not readings[bone].twist]
+    low_neck = _taken_off_end(parts["spine"], lambda bone: "neck" in readings[bone].parts)
     _put(sure, parts["pelvis"], 0.9)
     _put(sure, parts["spine"], 0.85)
     taken = {bone for bones in parts.values() for bone in bones}
     parts["neck"], parts["head"] = _neck_and_head(character, readings, chest, taken)
+    parts["neck"] = [*low_neck, *parts["neck"]]
     _put(sure, parts["neck"], 0.85)
     _put(sure, parts["head"], 0.85)
     for side in SIDES:
@@ -196,6 +207,22 @@ def _with_trunk(
 
     bones, confidence = named(parts), {character.bone_names[bone]: value for bone, value in sure.items()}
     return BoneMapping(RigKind.MATCHED, bones, named(twists), confidence)
+
+
+def _named_pelvis(character: Character, readings: list[NameReading], pelvis: int) -> int:
+    """The pelvis, or a bone above it that is called so: some rigs hang their thighs from the lowest spine bone."""
+    if readings[pelvis].parts.get("pelvis", 0.0) >= _SURE_NAME or not readings[pelvis].parts.get("spine"):
+        return pelvis
+    above = character.path(pelvis)[:-1]
+    return next((bone for bone in above[::-1] if readings[bone].parts.get("pelvis", 0.0) >= _SURE_NAME), pelvis)
+
+
+def _taken_off_end(bones: list[int], wanted: Callable[[int], bool]) -> list[int]:
+    """Bones at the end that are wanted, removed from the list; collars may hang from a neck."""
+    taken: list[int] = []
+    while bones and wanted(bones[-1]):
+        taken.insert(0, bones.pop())
+    return taken
 
 
 def _put(sure: dict[int, float], bones: list[int], value: float) -> None:

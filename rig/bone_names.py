@@ -28,7 +28,8 @@ _SPELLINGS: tuple[tuple[str, dict[str, float]], ...] = (
     ("shin", {"knee": 1.0}), ("knee", {"knee": 1.0}), ("tibia", {"knee": 1.0}),
     ("clav", {"collar": 1.0}), ("collar", {"collar": 1.0}),
     ("toe", {"foot": 1.0}), ("ball", {"foot": 0.8}), ("foot", {"ankle": 1.0, "foot": 0.3}), ("ankle", {"ankle": 1.0}),
-    ("wrist", {"wrist": 1.0}), ("hand", {"wrist": 1.0, "hand": 1.0}),
+    ("wrist", {"wrist": 1.0}), ("palm", {"wrist": 0.8}), ("scapula", {"collar": 1.0}),
+    ("hand", {"wrist": 1.0, "hand": 1.0}),
     ("shoulder", {"collar": 0.7, "shoulder": 0.6}), ("forehead", {}), ("head", {"head": 1.0}), ("neck",
     {"neck": 1.0}),
     ("pelvis", {"pelvis": 1.0}), ("hips", {"pelvis": 1.0, "hip": 0.5}), ("hip", {"pelvis": 0.8, "hip": 0.8}),
@@ -43,7 +44,8 @@ _ASIDE = {
     "teeth", "tongue",
     "brow", "ear", "breast", "bust", "weapon", "prop", "camera", "attach", "socket", "skirt", "cloth", "tail",
     "wing", "heel",
-    "metacarpal", "ribbon", "backpack", "muscle",
+    "metacarpal", "ribbon", "backpack", "muscle", "sword", "gun", "shield", "staff", "knife", "item", "slot", "grip",
+    "dress", "coat", "cape", "sleeve", "belt", "strap", "scarf", "hood", "hat", "bag", "pocket", "string", "share",
 }  # fmt: skip
 _TWIST = {"twist", "roll", "twst"}
 

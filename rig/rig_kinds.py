@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from .bone_mapping import ESSENTIAL_PARTS, SIDES, BoneMapping, RigKind
 from .character import Character
+
+_NUMBERED = re.compile(r"_\d+$")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ _METARIG_LIMBS = _limbs(
 )  # fmt: skip
 _SMPL_TRUNK = _trunk("root", "pelvis", "spine1 spine2 spine3", "neck", "head")
 _SMPL_LIMBS = _limbs("{s}collar", "{s}shoulder", "{s}elbow", "{s}wrist", "{s}hip", "{s}knee", "{s}ankle", "{s}foot")
+_MMD_TRUNK = _trunk("全ての親", "センター", "上半身 上半身2", "首", "頭")
+_MMD_LIMBS = ("肩", "腕", "ひじ", "手首", "足", "ひざ", "足首", "つま先")
 
 _SCHEMES = (
     _Scheme(
@@ -90,7 +95,7 @@ _SCHEMES = (
     _Scheme(
         RigKind.MIXAMO,
         ("Left", "Right"),
-        _trunk("Root", "Hips", "Spine Spine1 Spine2", "Neck", "Head"),
+        _trunk("Root", "Hips", "LowerBack Spine Spine1 Spine2 Spine3", "Neck Neck1", "Head"),
         _limbs(
             "{s}Shoulder", "{s}Arm", "{s}ForeArm", "{s}Hand", "{s}UpLeg", "{s}Leg", "{s}Foot", "{s}ToeBase",
         ),
@@ -141,14 +146,35 @@ _SCHEMES = (
         },
         tell="L_Clavicle",
     ),
+    _Scheme(RigKind.MMD, ("左", "右"), _MMD_TRUNK, _limbs(*("{s}" + name for name in _MMD_LIMBS))),
+    _Scheme(RigKind.MMD, (".L", ".R"), _MMD_TRUNK, _limbs(*(name + "{s}" for name in _MMD_LIMBS))),
 )  # fmt: skip
 
 
 def recognise(character: Character) -> BoneMapping | None:
     """The mapping of a well-known rig, all of whose essential bones are there under their own names; None for others.
 
-    Namespaces ("mixamorig:"), prefixes and suffixes shared by all bones ("CC_Base_", "_Armature") do not matter.
+    Namespaces ("mixamorig:"), prefixes and suffixes shared by all bones ("CC_Base_", "_Armature") do not matter, nor
+    do numbers that some exporters put behind every name ("Hips_01", "LeftUpLeg_055").
     """
+    found = _best_scheme(character)
+    if found is not None:
+        return found
+    bare = [_NUMBERED.sub("", name) for name in character.bone_names]
+    if len(set(bare)) < len(bare) or bare == list(character.bone_names):
+        return None
+    found = _best_scheme(replace(character, bone_names=tuple(bare)))
+    if found is None:
+        return None
+    real = dict(zip(bare, character.bone_names, strict=True))
+    bones, twists = (
+        {part: tuple(real[name] for name in names) for part, names in table.items()}
+        for table in (found.bones, found.twists)
+    )
+    return BoneMapping(found.kind, bones, twists, {real[name]: sure for name, sure in found.confidence.items()})
+
+
+def _best_scheme(character: Character) -> BoneMapping | None:
     best: BoneMapping | None = None
     for scheme in _SCHEMES:
         found = _match(character, scheme)
@@ -177,8 +203,10 @@ def _match(character: Character, scheme: _Scheme) -> BoneMapping | None:
             for part, words in (scheme.twists or {}).items():
                 twists[f"{side}_{part}"] = _chain(names, words, mark)
         if not bones["root"]:
-            root = next((name for name in character.bone_names if name.lower().rpartition(":")[2] == "root"), "")
-            bones["root"] = (root,) if root and character.parents[character.index(root)] < 0 else ()
+            top = (
+                character.bone_names[character.path(character.index(bones["pelvis"][0]))[0]] if bones["pelvis"] else ""
+            )
+            bones["root"] = (top,) if "root" in top.lower() and top not in bones["pelvis"] else ()
         if all(bones[part] for part in ESSENTIAL_PARTS) and _hangs_together(character, bones, scheme.kind):
             used = [bone for chain in (*bones.values(), *twists.values()) for bone in chain]
             return BoneMapping(scheme.kind, bones, twists, dict.fromkeys(used, 1.0))

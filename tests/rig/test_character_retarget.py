@@ -192,7 +192,7 @@ def test_feet_reach_the_motions_places_measured_in_legs() -> None:
         away = heads[f"{side}_ankle"][:, :2] - joints[:, JOINT[f"{side}_ankle"], :2]
         assert np.linalg.norm(away, axis=1).max() < 6e-3
         standing_on = heads[f"{side}_ankle"][contacts[:, column] > 0.5, 2]
-        np.testing.assert_allclose(standing_on, frame.ankle_height, atol=6e-3)
+        np.testing.assert_allclose(standing_on, frame.ankle_height, atol=1e-2)
 
 
 def test_root_bone_carries_what_the_mode_says() -> None:
