@@ -26,6 +26,7 @@ from rig.skeleton import JOINT, SMPL_PARENTS
 
 from .detector_errors import DetectorErrors
 from .motion_corpus import CORPUS_FILE
+from .occlusion import DEGREES, UNCOVERED, Pattern, folder_name
 from .rendered_pairs import detected, read_sequence
 from .sightings import Sight, exact_sight, sharp_sight
 from .windows import Split, WindowSampler
@@ -124,7 +125,8 @@ def read_sequences(folder: Path, sight: Sight, count: int = 48, frames: int = 90
 def evaluate_folder(folder: Path, network: Path | None = None, martinez: Path | None = None) -> str:
     """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in three ways.
 
-    network: an ONNX file, by default the one that ships with the program, where there is one; martinez: weights.
+    A folder that `render_occluded` fills gives curves. network: an ONNX file, by default the one that ships with the
+    program, where there is one; martinez: weights.
     """
     methods: dict[str, Method] = {}
     network = network or (LANDMARK_MODEL_FILE if LANDMARK_MODEL_FILE.is_file() else None)
@@ -133,6 +135,8 @@ def evaluate_folder(folder: Path, network: Path | None = None, martinez: Path | 
     if martinez is not None:
         methods["martinez"] = martinez_method(martinez)
     with_world = methods | {"geometric": geometric_method(), "detector": detector_method}
+    if (folder / UNCOVERED).is_dir():
+        return _occlusion_curves(folder, with_world)
     if not (folder / CORPUS_FILE).is_file():
         return format_lifting(evaluate_methods(with_world, read_sequences(folder, exact_sight)))
     errors = DetectorErrors.load()
@@ -145,6 +149,25 @@ def evaluate_folder(folder: Path, network: Path | None = None, martinez: Path | 
     for title, sight, rows in parts:
         tables.append(f"{title}\n{format_lifting(evaluate_methods(rows, read_sequences(folder, sight)))}")
     return "\n\n".join(tables)
+
+
+def _occlusion_curves(folder: Path, methods: dict[str, Method]) -> str:
+    """MPJPE and PA-MPJPE of the limb joints, mm, of every method under every pattern, from degree 0 to the last."""
+    plain = evaluate_methods(methods, read_sequences(folder / UNCOVERED, exact_sight))
+    lines = []
+    for pattern in Pattern:
+        columns = [plain]
+        for degree in DEGREES:
+            columns.append(
+                evaluate_methods(methods, read_sequences(folder / folder_name(pattern, degree), exact_sight))
+            )
+        heads = "".join(f"{degree:>14}" for degree in (0, *DEGREES))
+        lines.append(f"{pattern.value:<22}{heads}{'change':>16}")
+        for rows in zip(*columns, strict=True):
+            cells = "".join(f"{row.limbs_mpjpe:>7.1f} /{row.limbs_pa:>5.1f}" for row in rows)
+            change = (rows[-1].limbs_mpjpe - rows[0].limbs_mpjpe, rows[-1].limbs_pa - rows[0].limbs_pa)
+            lines.append(f"{rows[0].name:<22}{cells}{change[0]:>9.1f} /{change[1]:>5.1f}")
+    return "\n".join([*lines, "MPJPE / PA-MPJPE of 12 limb joints, mm, by degree of occlusion"])
 
 
 def evaluate_methods(methods: dict[str, Method], sequences: Sequence[TrueSequence]) -> list[LiftingScores]:

@@ -20,7 +20,8 @@ from engine.body.model import BodyModel
 from engine.body.open_body import load_open_body
 from engine.detection.detections import FrameDetections
 from engine.detection.landmark_detector import DetectorOptions, LandmarkDetector
-from engine.detection.tracks import build_tracks, to_landmark_sequence
+from engine.detection.track import to_landmark_sequence
+from engine.detection.tracks import build_tracks
 from engine.poses import BLAZEPOSE_NAMES, LandmarkSequence
 from rig.array_file import save_arrays
 from rig.frames import transform
@@ -159,21 +160,24 @@ def render_pair(
     seed: int, index: int, body: BodyModel, painter: Painter, clips: list[MotionClip]
 ) -> dict[str, np.ndarray]:
     """All arrays of sequence `index`: truth, and what the detector reports (NaN and score 0 where it has nobody)."""
-    rng = np.random.default_rng([seed, index])
-    arrays, pictures = make_sequence(rng, body, painter, clips)
-    acting = body.skeleton(arrays["betas"])
-    truth_px = true_landmarks_px(arrays, acting)
+    arrays, pictures = make_sequence(np.random.default_rng([seed, index]), body, painter, clips)
+    return arrays | detect_in(pictures, arrays, true_landmarks_px(arrays, body.skeleton(arrays["betas"])))
+
+
+def detect_in(pictures: list[np.ndarray], arrays: dict[str, np.ndarray], truth_px: np.ndarray) -> dict[str, np.ndarray]:
+    """What the detector reports of the person at truth_px (T, 33, 2) px in the pictures of a sequence."""
     with LandmarkDetector(DetectorOptions(max_people=2)) as detector:
         seen = detect_subject(detector, pictures, arrays["times_s"], truth_px)
     frames = len(pictures)
     found = np.full((frames, 33, 2), np.nan) if seen is None else seen.landmarks_2d
-    arrays["detected_2d_px"] = found.astype(np.float32)
-    arrays["detected_world"] = (np.full((frames, 33, 3), np.nan) if seen is None else seen.landmarks_3d).astype(
-        np.float32
-    )
-    arrays["detected_scores"] = (np.zeros((frames, 33)) if seen is None else seen.scores).astype(np.float32)
-    arrays["on_subject"] = on_subject(found, truth_px)
-    return arrays
+    world = np.full((frames, 33, 3), np.nan) if seen is None else seen.landmarks_3d
+    scores = np.zeros((frames, 33)) if seen is None else seen.scores
+    return {
+        "detected_2d_px": found.astype(np.float32),
+        "detected_world": world.astype(np.float32),
+        "detected_scores": scores.astype(np.float32),
+        "on_subject": on_subject(found, truth_px),
+    }
 
 
 def true_landmarks_px(arrays: dict[str, np.ndarray], skeleton: Skeleton) -> np.ndarray:
