@@ -12,8 +12,9 @@ import numpy as np
 from rig.atomic_file import replacing
 
 from .detection.store import DetectionStore
+from .detection.track import Track
 from .detection.track_edits import Edit, Split, edit_as_json, edit_tracks, load_edits, save_edits
-from .detection.tracks import Track, build_tracks
+from .detection.tracks import build_tracks
 from .errors import InputError, OutputError
 from .estimate import detect_people, open_clip, read_options
 from .job import Job, find_job

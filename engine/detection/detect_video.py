@@ -18,8 +18,9 @@ from .model_bundle import find_bundle
 from .read_ahead import read_ahead
 from .selection import PersonSelection, select_people
 from .store import DetectionStore, detection_key
+from .track import to_landmark_sequence
 from .track_edits import Edit, edit_tracks
-from .tracks import TrackOptions, build_tracks, to_landmark_sequence
+from .tracks import TrackOptions, build_tracks
 
 CHUNK_FRAMES = 256
 MAX_SIDE_PX = 2560

@@ -10,7 +10,7 @@ from enum import Enum
 import numpy as np
 
 from ..errors import InputError, NobodyFound
-from .tracks import Track
+from .track import Track
 
 
 class Who(Enum):

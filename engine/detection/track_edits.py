@@ -15,10 +15,10 @@ from rig.atomic_file import replacing
 
 from ..errors import InputError, OutputError
 from .detections import Detections
-from .tracks import Track
+from .track import Track
 
 FILE_NAME = "track_edits.json"
-_SCHEMA = 1
+_SCHEMA = 2  # tracks, and so their ids, were built otherwise under 1
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,7 @@ def _split(track: Track, edit: Split, new_id: int) -> tuple[Track, Track]:
             f"person {edit.person_id} cannot be split at {edit.time_s:g} s, expected a time between {first:.3f} and "
             f"{last:.3f} s, where the person is seen on both sides"
         )
-    return _taken(track, ~after, track.person_id), _taken(track, after, new_id)
-
-
-def _taken(track: Track, rows: np.ndarray, person_id: int) -> Track:
-    return Track(person_id, track.frame_indices[rows], track.times_s[rows], track.people.take(rows))
+    return track.take(~after), replace(track.take(after), person_id=new_id)
 
 
 def _merge(track: Track, other: Track) -> Track:
@@ -119,7 +115,7 @@ def _merge(track: Track, other: Track) -> Track:
     keep, keep_other = np.ones(len(track), bool), np.ones(len(other), bool)
     keep[rows[~better]] = False
     keep_other[other_rows[better]] = False
-    parts = _taken(track, keep, track.person_id), _taken(other, keep_other, track.person_id)
+    parts = track.take(keep), other.take(keep_other)
     indices = np.concatenate([part.frame_indices for part in parts])
     order = np.argsort(indices)
     people = Detections.joined([part.people for part in parts]).take(order)

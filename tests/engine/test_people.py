@@ -16,6 +16,7 @@ from sample_pieces import sample_video
 from test_tracking import frames_from, pose
 
 from engine.detection.detections import Detections
+from engine.detection.track import Track
 from engine.detection.track_edits import (
     Merge,
     Split,
@@ -25,7 +26,7 @@ from engine.detection.track_edits import (
     parse_split,
     save_edits,
 )
-from engine.detection.tracks import Track, build_tracks
+from engine.detection.tracks import build_tracks
 from engine.errors import InputError
 from rig.motion_file import load_motion
 

@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.detection.appearance import APPEARANCE_SIZE, BANDS, appearance, difference
 from engine.detection.detections import FrameDetections, make_detections, pose_similarity, without_duplicates
 from engine.detection.selection import PersonSelection, Who, select_people
-from engine.detection.tracks import Track, build_tracks, to_landmark_sequence
+from engine.detection.track import Track, to_landmark_sequence
+from engine.detection.tracks import build_tracks
 from engine.errors import InputError, NobodyFound
 
 RNG = np.random.default_rng(7)
 SHAPE = RNG.uniform((-0.2, -0.5), (0.2, 0.5), (33, 2))
 SHAPE[[11, 12, 23, 24]] = [(0.12, -0.3), (-0.12, -0.3), (0.08, 0.0), (-0.08, 0.0)]
 SIZE = (1280, 720)
+HISTOGRAMS = 3 * BANDS
 
 
 def pose(x: float, y: float = 360.0, height: float = 200.0, shape: np.ndarray = SHAPE) -> np.ndarray:
@@ -35,6 +38,28 @@ def frames_from(people_by_frame: list[list[np.ndarray]], fps: float = 30.0, seed
             FrameDetections(index, index / fps, make_detections(points, world, np.full(points.shape[:2], 0.9), SIZE))
         )
     return frames
+
+
+def dressed(people_by_frame: list[list[tuple[np.ndarray, float]]], fps: float = 30.0) -> list[FrameDetections]:
+    """Frames with the given poses, each in the dress of the given number, or of nobody knows which below 0."""
+    rng = np.random.default_rng(1)
+    frames = []
+    for index, people in enumerate(people_by_frame):
+        points = np.array([shape for shape, _ in people]).reshape(-1, 33, 2) + rng.normal(0, 1.0, (len(people), 33, 2))
+        looks = np.array([dress(number, rng) for _, number in people]).reshape(-1, APPEARANCE_SIZE)
+        world = np.zeros((len(people), 33, 3))
+        made = make_detections(points, world, np.full(points.shape[:2], 0.9), SIZE, looks)
+        frames.append(FrameDetections(index, index / fps, made))
+    return frames
+
+
+def dress(number: float, rng: np.random.Generator) -> np.ndarray:
+    """Histograms that are all in one bin, or shared between two, but for a tenth of noise."""
+    if number < 0:
+        return np.full(APPEARANCE_SIZE, np.nan)
+    bins = APPEARANCE_SIZE // HISTOGRAMS
+    share = np.maximum(1 - np.abs(np.arange(bins) - number), 0)
+    return (0.9 * share + 0.1 * rng.dirichlet(np.ones(bins), HISTOGRAMS)).ravel()
 
 
 def centres(track: Track) -> np.ndarray:
@@ -72,6 +97,73 @@ def test_a_detection_that_jumps_to_a_bystander_starts_another_track() -> None:
     tracks = build_tracks(frames_from(people))
     assert sorted(len(track) for track in tracks) == [45, 45]
     assert all(np.ptp(centres(track)[:, 0]) < 200 for track in tracks)
+
+
+@pytest.mark.parametrize("turned_back", [False, True])
+def test_people_who_hide_each_other_are_told_apart_by_their_dress(turned_back: bool) -> None:
+    """They meet, one is hidden for half a second, and either both walk on or both turn back."""
+    people = []
+    for i in range(105):
+        x = 6.0 * (i - 52)
+        left = -abs(x) if turned_back else x
+        both = [(pose(640 + left), 0), (pose(640 - left, 365, 190), 4)]
+        people.append(both if abs(x) > 50 else both[:1])
+    tracks = build_tracks(dressed(people))
+    assert [len(track) for track in tracks] == [105, 88]
+    x = centres(tracks[0])[:, 0] - 640
+    assert x[0] == pytest.approx(-312, abs=5)
+    assert x[-1] == pytest.approx(-312 if turned_back else 312, abs=5)
+
+
+def test_a_track_that_slid_to_a_bystander_is_given_back() -> None:
+    """At first only the walker is followed, then the bystander in passing, and the walker is found again later."""
+    people: list[list[tuple[np.ndarray, float]]] = []
+    for i in range(120):
+        walker, bystander = (pose(200 + 8 * i), 0), (pose(680, 350, 180), 4)
+        people.append([walker] if i < 58 else [bystander] if i < 80 else [bystander, walker])
+    tracks = build_tracks(dressed(people))
+    assert sorted(len(track) for track in tracks) == [62, 98]
+    steps = [np.ptp(centres(track)[:, 0]) for track in sorted(tracks, key=len)]
+    assert steps[0] < 15, "the bystander stands still"
+    assert steps[1] > 900, "the walker walks on"
+
+
+def test_one_person_who_changes_in_the_light_stays_one() -> None:
+    people = [[(pose(300 + 3 * i), 1 if i < 60 else 1.4)] for i in range(120)]
+    assert [len(track) for track in build_tracks(dressed(people))] == [120]
+    # Turned round, with another print on the back, and hidden for a while: nobody else is there.
+    people = [[(pose(300 + 3 * i), 1 if i < 60 else -1)] if not 50 <= i < 65 else [] for i in range(120)]
+    assert [len(track) for track in build_tracks(dressed(people))] == [105]
+
+
+def test_doubles_beside_a_person_do_not_carry_the_track_off() -> None:
+    rng = np.random.default_rng(3)
+    people = []
+    for i in range(120):
+        double = [(pose(330 + 3 * i, 370, 150), 1)] if i in (20, 21, 47, 48, 49, 90) or rng.random() < 0.05 else []
+        people.append([(pose(300 + 3 * i), 1), *double])
+    tracks = build_tracks(dressed(people))
+    assert [len(track) for track in tracks] == [120]
+    assert np.abs(np.diff(centres(tracks[0])[:, 0])).max() < 12
+
+
+def test_dress_is_seen_in_colours_whatever_the_light() -> None:
+    image = np.zeros((400, 400, 3), dtype=np.uint8)
+    image[:220] = (200, 60, 40)
+    image[220:] = (40, 60, 180)
+    shape = pose(200, 200, 300)
+    shape[[25, 26]], shape[[27, 28]] = [(215, 270), (185, 270)], [(215, 340), (185, 340)]
+    shape[[11, 12, 23, 24]] = [(230, 100), (170, 100), (220, 210), (180, 210)]
+    seen = np.ones(33)
+    red_over_blue = appearance(image, shape, seen)
+    darker = appearance((image * 0.7).astype(np.uint8), shape, seen)
+    swapped = appearance(np.ascontiguousarray(image[..., ::-1]), shape, seen)
+    assert difference(red_over_blue, red_over_blue) == pytest.approx(0, abs=1e-9)
+    assert difference(red_over_blue, darker) < 0.25 < 0.4 < difference(red_over_blue, swapped)
+    legs_outside = appearance(image[:240], shape, seen)
+    assert np.isnan(legs_outside[-18:]).all()
+    assert difference(red_over_blue, legs_outside) < 0.01
+    assert np.isnan(difference(red_over_blue, np.full(APPEARANCE_SIZE, np.nan)))
 
 
 def test_flicker_is_dropped_but_a_single_frame_is_kept_when_it_is_all_there_is() -> None:
