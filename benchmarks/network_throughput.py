@@ -28,6 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "engine")]
 import ik_oracle  # noqa: E402
 
 from engine.body.lbs import rest_vertices_and_joints  # noqa: E402
+from engine.errors import MissingTool  # noqa: E402
 from engine.evaluation import recipe  # noqa: E402
 from engine.evaluation.parity_networks import seeded_network  # noqa: E402
 from engine.ik.reference import solve_reference  # noqa: E402
@@ -78,9 +79,9 @@ def by_numpy(said: dict[str, np.ndarray], shape: RestShape) -> np.ndarray:
     return solve_reference(rest, skeleton, said["twist"], said["leaf_quats_wxyz"]).local_rotmats
 
 
-def exported(path: Path, threads: int, shape: RestShape) -> Program:
+def exported(path: Path, threads: int, shape: RestShape, half: bool = False) -> Program:
     """ONNX Runtime, then our inverse kinematics."""
-    network = OnnxNetwork(path, threads=threads)
+    network = OnnxNetwork(path, threads=threads, half=half)
     return lambda crops: by_numpy(network.evidence(crops), shape)
 
 
@@ -138,6 +139,10 @@ def on_processor(architecture: Architecture, batches: list[int], threads: int, r
             "tuned torch": tuned(FastNetwork(seeded_network(architecture, 1)), shape),
             "tuned torch, bfloat16": tuned(FastNetwork(seeded_network(architecture, 1), Precision.BRAIN), shape),
         }
+        try:
+            programs["ONNX Runtime, bfloat16"] = exported(path, threads, shape, half=True)
+        except MissingTool as missing:
+            print(missing)
         print_table(programs, batches, repeats)
 
 

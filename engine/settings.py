@@ -65,6 +65,12 @@ class Settings:
     flip_test: bool = _setting(
         False, "detection", "show the --model mirror images too: a little better, twice the time"
     )
+    half: bool = _setting(
+        False,
+        "detection",
+        "let the --model calculate in half precision on a processor too, as it does on a GPU: up to twice as fast "
+        "where the processor knows such numbers; exported models need onnxruntime-openvino for it",
+    )
     batch_size: int = _setting(16, "detection", "crops that the --model looks at together", metavar="N")
     threads: int = _setting(
         0, "detection", "threads that decode video, and that run an exported --model; 0 lets each choose", metavar="N"

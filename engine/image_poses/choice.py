@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from ..errors import InputError, MissingTool
 from ..models.catalogue import CATALOGUE
 from ..models.crops import CROP_SIZE
-from ..models.onnx_network import ONNX_COMMAND, has_gpu
+from ..models.onnx_network import ONNX_COMMAND, check_half, has_gpu
 from ..models.registry import InstalledModel, ModelFormat, find_model
 from ..settings import LANDMARKS, Settings
 from .evidence import Predictor
@@ -50,7 +50,11 @@ def network_options(settings: Settings) -> NetworkOptions:
     """What identifies and rules the run of the network. Raises MissingTool or InputError for one that is not there."""
     model = _find(settings)
     return NetworkOptions(
-        name=model.name, model_hash=model.blake2b, flip_test=settings.flip_test, batch_size=settings.batch_size
+        name=model.name,
+        model_hash=model.blake2b,
+        flip_test=settings.flip_test,
+        half=settings.half,
+        batch_size=settings.batch_size,
     )
 
 
@@ -61,14 +65,14 @@ def load_predictor(settings: Settings) -> Predictor:
         from ..models.onnx_network import OnnxNetwork
         from .onnx_predictor import OnnxPredictor, exported_rest_shape
 
-        exported = OnnxNetwork(model.path, settings.device, settings.threads)
+        exported = OnnxNetwork(model.path, settings.device, settings.threads, settings.half)
         if settings.flip_test and exported.facts.averages_mirror == "yes":
             raise InputError(f"the export {model.name} looks at mirror images by itself; run it without --flip-test")
         return OnnxPredictor(exported, model.architecture, exported_rest_shape(model), _title(model), model.licence)
     from ..models.load import load_network
     from .torch_predictor import TorchPredictor
 
-    return TorchPredictor(load_network(model, _torch_device(settings)), _title(model), model.licence)
+    return TorchPredictor(load_network(model, _torch_device(settings)), _title(model), model.licence, settings.half)
 
 
 def _check_export(model: InstalledModel, settings: Settings) -> None:
@@ -82,6 +86,8 @@ def _check_export(model: InstalledModel, settings: Settings) -> None:
             f"device is {settings.device!r} but onnxruntime finds no CUDA here (pip install onnxruntime-gpu has it); "
             "choose --device cpu"
         )
+    if settings.half and settings.device == "cpu":
+        check_half()
 
 
 def _find(settings: Settings) -> InstalledModel:

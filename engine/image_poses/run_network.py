@@ -27,11 +27,15 @@ CHUNK_CROPS = 256
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """name and content hash of the network, whether mirror images are averaged in, crops looked at together."""
+    """name and content hash of the network, whether mirror images are averaged in, whether it is asked to calculate in
+
+    half precision, crops looked at together.
+    """
 
     name: str
     model_hash: str
     flip_test: bool = False
+    half: bool = False
     batch_size: int = 16
 
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class TorchPredictor:
     """A network of `engine.models` on its device, as a Predictor; the module serves for nothing else afterwards."""
 
-    def __init__(self, network: PoseNetwork, title: str, licence: str) -> None:
-        from ..models.inference import FastNetwork
+    def __init__(self, network: PoseNetwork, title: str, licence: str, half: bool = False) -> None:
+        """half: in half precision on a processor too."""
+        from ..models.inference import FastNetwork, Precision
 
-        self._network = FastNetwork(network)
+        on_processor = network.hybrik_layer.v_template.device.type == "cpu"
+        self._network = FastNetwork(network, Precision.BRAIN if half and on_processor else None)
         layer = network.hybrik_layer
         architecture = network.architecture
         self.facts = NetworkFacts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ OUTPUTS = ("uvd", "twist", "delta_betas", "betas", "maxvals", "leaf_quats_wxyz",
 """Evidence that an export may give, named as in `engine.models.network.Evidence`."""
 
 REQUIRED_OUTPUTS = frozenset(("uvd", "twist", "betas"))
-_GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+OPENVINO_COMMAND = "pip uninstall onnxruntime; pip install onnxruntime-openvino"
+_GPU, _CPU, _OPENVINO = "CUDAExecutionProvider", "CPUExecutionProvider", "OpenVINOExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,15 @@ class OnnxNetwork:
     path     the file
     device   "cpu", or "gpu" for CUDA
     threads  of the runtime; 0 lets it choose
-    Raises MissingTool without onnxruntime, InputError for a file or a device that cannot be used.
+    half     on a processor: convolutions and products in bfloat16, by OpenVINO; on a processor without such numbers
+             in single precision
+    Raises MissingTool without onnxruntime or, for `half`, without its OpenVINO provider; InputError for a file or a
+    device that cannot be used.
     """
 
-    def __init__(self, path: Path, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(self, path: Path, device: str = "cpu", threads: int = 0, half: bool = False) -> None:
         self.path = path
-        self._session = _open(path, device, threads)
+        self._session = _open(path, device, threads, half)
         self._input = self._session.get_inputs()[0].name
         self._outputs = [output.name for output in self._session.get_outputs()]
         if not set(self._outputs) >= REQUIRED_OUTPUTS or len(self._session.get_inputs()) != 1:
@@ -101,6 +106,15 @@ def has_gpu() -> bool:
     return _GPU in _runtime().get_available_providers()
 
 
+def check_half() -> None:
+    """Raise MissingTool where this onnxruntime cannot calculate in half precision on a processor."""
+    if _OPENVINO not in _runtime().get_available_providers():
+        raise MissingTool(
+            "half precision on a processor needs ONNX Runtime with OpenVINO in place of the plain one: "
+            f"{OPENVINO_COMMAND}"
+        )
+
+
 def _runtime() -> Any:
     try:
         import onnxruntime
@@ -111,7 +125,7 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _open(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession:
+def _open(path: Path, device: str, threads: int, half: bool) -> onnxruntime.InferenceSession:
     runtime = _runtime()
     if device != "cpu" and not has_gpu():
         raise InputError(
@@ -121,7 +135,13 @@ def _open(path: Path, device: str, threads: int) -> onnxruntime.InferenceSession
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
-    providers = [_CPU] if device == "cpu" else [_GPU, _CPU]
+    providers: list[Any] = [_CPU] if device == "cpu" else [_GPU, _CPU]
+    if half and device == "cpu":
+        check_half()
+        # Threads held to cores wait for whatever else runs there.
+        hints = {"INFERENCE_PRECISION_HINT": "bf16", "PERFORMANCE_HINT": "LATENCY", "ENABLE_CPU_PINNING": "NO"}
+        hints |= {"INFERENCE_NUM_THREADS": str(threads)} if threads else {}
+        providers = [(_OPENVINO, {"device_type": "CPU", "load_config": json.dumps({"CPU": hints})}), _CPU]
     try:
         # From memory, so that the file must be complete in itself.
         return runtime.InferenceSession(path.read_bytes(), options, providers=providers)

@@ -84,7 +84,7 @@ def test_nothing_is_looked_at_twice_but_for_another_network(clip: Path, tmp_path
     look(clip, tmp_path, again, [walker(2)])
     assert again.crops == 12
     assert len(kept(tmp_path, 1).rows) == 12
-    for change in ({"model_hash": "2"}, {"flip_test": True}):
+    for change in ({"model_hash": "2"}, {"flip_test": True}, {"half": True}):
         other = ScriptedNetwork(RAYS_24)
         look(clip, tmp_path, other, [walker(1)], **change)
         assert other.crops == (24 if "flip_test" in change else 12)

@@ -18,7 +18,7 @@ from sample_pieces import sample_video
 
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 from engine.cli import main  # noqa: E402
 from engine.errors import InputError, MissingTool, OutputError  # noqa: E402
@@ -171,6 +171,18 @@ def test_no_file_holds_a_body_and_half_precision_halves_it(tmp_path: Path, expor
         assert rest[:4].tobytes() not in model.SerializeToString()
     said = OnnxNetwork(tmp_path / "half.onnx").evidence(recipe.images(4, 2))
     assert all(array.dtype == np.float32 for array in said.values())
+
+
+def test_half_precision_on_a_processor_is_openvinos(exported: Exported) -> None:
+    _, path, _ = exported(Architecture.HYBRIK_CAMERA_RESNET34)
+    if "OpenVINOExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(MissingTool, match="pip install onnxruntime-openvino"):
+            OnnxNetwork(path, half=True)
+        return
+    images = recipe.images(4, 2)
+    single, half = OnnxNetwork(path).evidence(images), OnnxNetwork(path, threads=1, half=True).evidence(images)
+    difference = np.abs(half["betas"] - single["betas"]).max()
+    assert difference < 0.05 * np.abs(single["betas"]).max()
 
 
 def test_something_of_the_bodys_size_is_refused(tmp_path: Path) -> None:
