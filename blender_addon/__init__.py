@@ -8,10 +8,11 @@ from . import (
     cleanup_operators,
     cleanup_panel,
     cleanup_properties,
+    export_operators,
     export_panel,
-    file_operators,
     headless,
     import_file,
+    import_operators,
     panels,
     people_operators,
     preferences,
@@ -35,8 +36,8 @@ bl_info = {
 
 _MODULES = (
     setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, import_file,
-    people_operators, video_camera, user_defaults, file_operators, cleanup_operators, retarget_operators,
-    panels, cleanup_panel, retarget_panel, export_panel, headless,
+    people_operators, video_camera, user_defaults, import_operators, export_operators, cleanup_operators,
+    retarget_operators, panels, cleanup_panel, retarget_panel, export_panel, headless,
 )  # fmt: skip
 
 

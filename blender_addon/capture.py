@@ -10,9 +10,9 @@ from . import engine_jobs, person
 from .capture_arguments import capture_arguments
 from .core import bone_maps, errors, root_motion
 from .engine_process import EngineMissing
-from .engine_run import sentence
 from .job_folders import remove_if_empty
 from .job_queue import Job, State
+from .panel_text import sentence
 from .properties import settings_of
 from .video_facts import UnfitRange
 from .video_source import NoVideo, job_folders, source_arguments, video_path

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The part of the sidebar that cleans the active armature's motion up."""
 
-import textwrap
-
 import bpy
 
 from . import cleanup
 from .cleanup_properties import FACTORS
 from .cleanup_state import read_state
+from .panel_text import draw_text
 
 
 class SWINGTWIST_PT_cleanup(bpy.types.Panel):
@@ -50,11 +49,7 @@ class SWINGTWIST_PT_cleanup(bpy.types.Panel):
         if busy:
             layout.label(text="Working", icon="SORTTIME")
         if message:
-            # Labels do not wrap; about eight pixels hold a letter.
-            letters = max(16, int(context.region.width / (8 * context.preferences.system.ui_scale)))
-            lines = layout.column(align=True)
-            for number, line in enumerate(textwrap.wrap(message, letters)):
-                lines.label(text=line, icon="NONE" if number else "ERROR")
+            draw_text(layout, context, message, "ERROR")
 
 
 def _draw_floor(layout: bpy.types.UILayout, settings, state) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import bpy
 
+from .engine_location import this_blender
 from .engine_process import EngineMissing, engine_command
 from .engine_questions import Answer, EngineQuestions
 from .job_queue import Job, JobQueue, State
@@ -68,7 +69,7 @@ class Purpose:
 
 def start(context: bpy.types.Context, title: str, arguments: list[str], purpose: Purpose) -> Job:
     """Queue a run of the engine. Raises EngineMissing."""
-    job = queue.add(title, engine_command(engine_path(context), arguments), purpose)
+    job = queue.add(title, engine_command(engine_path(context), arguments), purpose, this_blender())
     wake()
     return job
 

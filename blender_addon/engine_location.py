@@ -44,3 +44,12 @@ def python_of_blender() -> tuple[str, ...]:
     """Blender's own Python, to make an environment from where there is no other; nothing is installed into it."""
     name = Path(sys.executable).name.lower()
     return (sys.executable,) if name.startswith("python") and os.path.isfile(sys.executable) else ()
+
+
+def this_blender() -> dict[str, str]:
+    """The variable that lets the engine write files with this Blender; empty where one is named or none can be."""
+    program = bpy.app.binary_path or ""
+    # A loader that starts Blender (of an AppImage, say) is named in its place: the engine then finds one by itself.
+    if "SWINGTWIST_BLENDER" in os.environ or not Path(program).stem.lower().startswith("blender"):
+        return {}
+    return {"SWINGTWIST_BLENDER": program}

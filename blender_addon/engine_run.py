@@ -12,7 +12,9 @@ import bpy
 
 from . import engine_process, person
 from .core import errors
+from .job_queue import progress_text
 from .live_preview import LivePreview
+from .panel_text import sentence
 from .preferences import engine_path
 from .properties import SwingtwistSettings, settings_of
 
@@ -91,7 +93,7 @@ class EngineRun:
         if kind == "progress":
             done, total = event.get("done", 0), event.get("total", 0)
             settings.progress = done / total if total else 0.0
-            settings.message = _progress_text(event)
+            settings.message = progress_text(event)
         elif kind == "warning":
             self.warnings.append(str(event["message"]))
         elif kind == "result":
@@ -178,21 +180,6 @@ class EngineOperator:
         self._run.close(context, message)
         self.report({"INFO"}, message)
         return {"FINISHED"}
-
-
-def _progress_text(event: dict[str, Any]) -> str:
-    stage = str(event.get("stage", "working")).capitalize()
-    parts = [f"{stage} {event.get('done', 0)}/{event['total']}" if event.get("total") else stage]
-    if event.get("fps"):
-        parts.append(f"{event['fps']:.0f}/s")
-    if event.get("eta_s"):
-        parts.append(f"{event['eta_s']:.0f} s left")
-    return ", ".join(parts)
-
-
-def sentence(error: object) -> str:
-    text = str(error)
-    return text[:1].upper() + text[1:]
 
 
 def _redraw(context: bpy.types.Context) -> None:

@@ -3,6 +3,8 @@
 
 import bpy
 
+from . import scene_files
+from .panel_text import draw_text
 from .properties import settings_of
 
 
@@ -14,10 +16,20 @@ class SWINGTWIST_PT_files(bpy.types.Panel):
     bl_category = "Mocap"
 
     def draw(self, context: bpy.types.Context) -> None:
-        files = self.layout.row(align=True)
-        files.enabled = not settings_of(context).running
-        files.operator("swingtwist.import_motion", text="Import", icon="IMPORT")
-        files.operator("swingtwist.export", text="Export", icon="EXPORT")
+        layout, choices = self.layout, context.window_manager.swingtwist_export
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not settings_of(context).running
+        layout.operator("swingtwist.import_motion", icon="IMPORT")
+        layout.separator()
+        for name in ("preset", "kind", "people"):
+            layout.prop(choices, name)
+        if choices.kind == ".usdc" and not scene_files.has_usd():
+            draw_text(layout, context, "this Blender was built without USD", "ERROR")
+            return
+        for operator, icon in (("swingtwist.export", "EXPORT"), ("swingtwist.export_jobs", "FILE_FOLDER")):
+            button = layout.operator(operator, icon=icon)
+            button.preset, button.kind, button.people = choices.preset, choices.kind, choices.people
 
 
 def register() -> None:

@@ -4,11 +4,10 @@
 import os
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 import bpy
 
-from .engine_location import engine_path
+from .engine_location import engine_path, this_blender
 from .engine_process import EngineMissing, child_environment, engine_command
 
 _COMMAND = "mocap"
@@ -19,10 +18,7 @@ def run_engine(arguments: Sequence[str]) -> int:
 
     Raises EngineMissing.
     """
-    environment = child_environment()
-    # A loader that starts Blender (of an AppImage, say) is named in its place: the engine then finds one by itself.
-    if Path(bpy.app.binary_path or "").stem.lower().startswith("blender"):
-        environment.setdefault("SWINGTWIST_BLENDER", bpy.app.binary_path)
+    environment = {**child_environment(), **this_blender()}
     return subprocess.run(engine_command(engine_path(bpy.context), arguments), env=environment, check=False).returncode
 
 

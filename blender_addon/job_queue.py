@@ -3,7 +3,7 @@
 
 import enum
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,8 @@ class State(enum.Enum):
 class Job:
     """One run of the engine.
 
-    title names it to the user; command is its command line; purpose is whatever its owner must know when it ends.
+    title names it to the user; command is its command line, environment adds to Blender's own; purpose is whatever
+    its owner must know when it ends.
     answer is the event that the engine ended with, error why it has none; poses are those that came last.
     """
 
@@ -32,6 +33,7 @@ class Job:
     title: str
     command: list[str]
     purpose: Any
+    environment: Mapping[str, str] = field(default_factory=dict)
     state: State = State.WAITING
     stopping: bool = False
     fraction: float = 0.0
@@ -75,10 +77,12 @@ class JobQueue:
         """The job with this number."""
         return next((job for job in self.jobs if job.number == number), None)
 
-    def add(self, title: str, command: Sequence[str], purpose: Any) -> Job:
+    def add(
+        self, title: str, command: Sequence[str], purpose: Any, environment: Mapping[str, str] | None = None
+    ) -> Job:
         """Put a job at the end of the queue."""
         self._count += 1
-        job = Job(self._count, title, list(command), purpose)
+        job = Job(self._count, title, list(command), purpose, environment or {})
         self.jobs.append(job)
         return job
 
@@ -138,7 +142,7 @@ class JobQueue:
         if job is None:
             return None
         try:
-            self._process = EngineProcess(job.command)
+            self._process = EngineProcess(job.command, job.environment)
         except EngineMissing as error:
             job.state, job.error, job.message = State.FAILED, str(error), str(error)
             return job

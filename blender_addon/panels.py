@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The upper half of the sidebar's tab, in the order of the work: video, people, capture, and what runs."""
 
-import textwrap
-
 import bpy
 
 from . import engine_jobs
 from .engine_location import engine_path
 from .job_queue import Job, State
+from .panel_text import draw_bar, draw_text
 from .people_operators import current_job, thumbnails
 from .person import LICENCE_PROPERTY
 from .properties import LANDMARKS, settings_of
@@ -40,7 +39,7 @@ class SWINGTWIST_PT_capture(_Sidebar, bpy.types.Panel):
         if not engine_path(context):
             draw_reminder(layout, context)
         if settings.running:
-            _draw_bar(layout, settings, "progress", settings.message)
+            draw_bar(layout, settings, "progress", settings.message)
             row = layout.row()
             row.enabled = not settings.stopping
             row.operator("swingtwist.cancel", icon="X")
@@ -215,7 +214,7 @@ def _draw_queue(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = box.row(align=True)
         row.label(text=job.title, icon=_STATE_ICONS[job.state])
         if job.state is State.RUNNING:
-            _draw_bar(box, settings_of(context), "job_progress", job.message)
+            draw_bar(box, settings_of(context), "job_progress", job.message)
             row = box.row()
             row.enabled = not job.stopping
             row.operator("swingtwist.cancel", icon="X").number = job.number
@@ -230,24 +229,6 @@ def _draw_queue(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def _waits_for_a_file(job: Job) -> bool:
     return job.state is State.DONE and not job.purpose.is_of_this_file
-
-
-def draw_text(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """A text over several lines: labels do not wrap; about eight pixels hold a letter."""
-    letters = max(16, int(context.region.width / (8 * context.preferences.system.ui_scale)))
-    lines = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(text[:1].upper() + text[1:], letters)):
-        lines.label(text=line, icon="NONE" if number else icon)
-
-
-def _draw_bar(layout: bpy.types.UILayout, settings, name: str, message: str) -> None:
-    if hasattr(layout, "progress"):  # 4.0
-        layout.progress(factor=getattr(settings, name), text=message)
-        return
-    layout.label(text=message)
-    row = layout.row()
-    row.use_property_split = False
-    row.prop(settings, name, text="", slider=True)
 
 
 _CLASSES = (

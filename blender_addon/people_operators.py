@@ -8,8 +8,8 @@ import bpy
 
 from . import engine_jobs
 from .capture import FAILURES, report_end, watch_escape
-from .engine_run import sentence
 from .job_queue import Job
+from .panel_text import sentence
 from .properties import settings_of
 from .video_facts import VideoFacts
 from .video_source import NoVideo, job_folders, range_s, source_arguments, video_path

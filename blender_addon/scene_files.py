@@ -13,11 +13,20 @@ from .core import bone_maps, game_engines, timing
 
 ENGINE_NAME = "Armature"
 SUFFIXES = (".fbx", ".glb", ".usdc", ".blend")
-"""The formats that can be written."""
+"""The formats that Blender writes."""
 
 
 class ExportFailed(Exception):
     """Blender could not write a file; the message says which and why."""
+
+
+def has_usd() -> bool:
+    """Whether this Blender was built with its USD exporter."""
+    try:
+        bpy.ops.wm.usd_export.get_rna_type()
+    except (KeyError, RuntimeError, AttributeError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,8 @@ def export_file(
     }
     suffix = path.suffix.lower()
     if suffix not in writers:
-        raise ExportFailed(f"{path.name} ends in {suffix or 'nothing'!r}, expected one of {', '.join(SUFFIXES)}")
+        expected = ", ".join(SUFFIXES)
+        raise ExportFailed(f"the file {path.name} ends in {suffix or 'nothing'!r}, expected one of {expected}")
     in_cm = suffix == ".fbx" and wishes.fbx_unit is game_engines.FileUnit.CENTIMETRE
     metre = 100.0 if in_cm else 1.0
     try:
@@ -144,7 +154,7 @@ def _call_gltf(path: Path, clip_name: str) -> None:
 
 
 def _write_usd(context: bpy.types.Context, path: Path, clip_name: str, frame_count: int) -> None:
-    if not _exists(bpy.ops.wm.usd_export):
+    if not has_usd():
         raise ExportFailed(
             f"this Blender {bpy.app.version_string} was built without USD, so it cannot write {path.name}"
         )
@@ -244,14 +254,6 @@ def _call(operator, **settings) -> None:
     """Call an operator with those of the settings that this Blender's version of it knows."""
     known = operator.get_rna_type().properties.keys()
     operator(check_existing=False, **{name: value for name, value in settings.items() if name in known})
-
-
-def _exists(operator) -> bool:
-    try:
-        operator.get_rna_type()
-    except (KeyError, RuntimeError, AttributeError):
-        return False
-    return True
 
 
 def _last_line(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from .engine_location import engine_home, engine_path, preferences_of, python_of
 from .engine_process import EngineMissing
 from .engine_setup import Setup, SetupFailed, SetupOptions
 from .engine_wheel import DamagedWheel, EngineWheel, carried_wheel
+from .panel_text import sentence
 
 _TICK_S = 0.1
 _FAILURES = (SetupFailed, NoReport, EngineMissing, DamagedWheel, ForeignFolder)
@@ -186,12 +187,6 @@ def wheel_of_this_addon() -> "EngineWheel | str":
     except DamagedWheel as error:
         return sentence(error)
     return wheel or "This add-on was built without the engine; name an engine below"
-
-
-def sentence(error: object) -> str:
-    """An error's text as a sentence begins."""
-    text = str(error)
-    return text[:1].upper() + text[1:]
 
 
 def _new_setup() -> Setup:

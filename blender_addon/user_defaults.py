@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from . import engine_jobs
-from .engine_run import sentence
+from .panel_text import sentence
 from .properties import settings_of
 from .video_source import NoVideo, video_path
 

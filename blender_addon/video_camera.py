@@ -16,8 +16,8 @@ from .capture import report_end, watch_escape
 from .cleanup_state import CleanupState, read_state
 from .core import errors, frames, motion_file
 from .engine_process import EngineMissing
-from .engine_run import sentence
 from .job_queue import Job
+from .panel_text import sentence
 
 _CAMERA_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
 """From a Blender camera's axes (y up, looks along -z) to those of `motion.npz` (y down, looks along z)."""

@@ -65,6 +65,10 @@ def main(arguments):
     if arguments[0] == "people":
         return people(arguments)
     video, out = Path(arguments[1]), Path(arguments[arguments.index("--out") + 1])
+    if arguments[0] == "refine":
+        out.touch()
+        say(event="result", job=str(video), files=[str(out)], people=[4])
+        return 0
     part = video.stem
     pause_s = float(os.environ.get("FAKE_ENGINE_PAUSE_S", "0"))
     if os.environ.get("FAKE_ENGINE_ARGUMENTS"):

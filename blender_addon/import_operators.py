@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operators for files: motion.npz in, FBX, GLB, USD and .blend out."""
+"""The operator that reads motions into the scene."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import bpy
-from bpy_extras.io_utils import ExportHelper, ImportHelper
+from bpy_extras.io_utils import ImportHelper
 
-from . import person, scene_files
+from . import person
 from .core import bone_maps, errors, root_motion
 from .import_file import FILE_PATTERN, UP_ITEMS, is_motion_file
 from .properties import BONE_NAME_ITEMS, ROOT_MOTION_ITEMS
@@ -78,62 +78,9 @@ class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
         return {"FINISHED"} if "FINISHED" in outcome else {"CANCELLED"}
 
 
-class SWINGTWIST_OT_export(bpy.types.Operator, ExportHelper):
-    """Write the selected captured armatures with their bodies for game engines; the ending decides the format"""
-
-    bl_idname = "swingtwist.export"
-    bl_label = "Export Character"
-
-    filename_ext = ".fbx"
-    check_extension = False
-    filter_glob: bpy.props.StringProperty(default="*.fbx;*.glb;*.usdc;*.blend", options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(_animated_armatures(context))
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        self.filepath = bpy.path.clean_name(_animated_armatures(context)[0].name) + self.filename_ext
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        path = Path(self.filepath)
-        armatures = _animated_armatures(context)
-        bodies = [child for one in armatures for child in one.children if child.type == "MESH"]
-        ranges = [one.animation_data.action.frame_range for one in armatures]
-        frame_count = round(max(last for _, last in ranges) - min(first for first, _ in ranges)) + 1
-        try:
-            with scene_files.named_for_engines(armatures):
-                scene_files.export_file(context, path, [*armatures, *bodies], path.stem, frame_count)
-        except (scene_files.ExportFailed, OSError) as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        self.report({"INFO"}, f"Wrote {path.name}")
-        return {"FINISHED"}
-
-
-def _animated_armatures(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The selected armatures that have an action; a selected body stands for its armature."""
-    chosen = {thing if thing.type == "ARMATURE" else thing.parent for thing in context.selected_objects}
-    return sorted(
-        (
-            thing
-            for thing in chosen
-            if thing and thing.type == "ARMATURE" and thing.animation_data and thing.animation_data.action
-        ),
-        key=lambda thing: thing.name,
-    )
-
-
-_CLASSES = (SWINGTWIST_OT_import_motion, SWINGTWIST_OT_export)
-
-
 def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
+    bpy.utils.register_class(SWINGTWIST_OT_import_motion)
 
 
 def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+    bpy.utils.unregister_class(SWINGTWIST_OT_import_motion)
