@@ -124,6 +124,9 @@ def build_parser() -> argparse.ArgumentParser:
     lifters.add_argument("data", type=Path, help="folder of engine.training.landmarks.prepare or .render_pairs")
     lifters.add_argument("--network", type=Path, help="ONNX file of engine.training.landmarks.export")
     lifters.add_argument("--martinez", type=Path, help="weights of the baseline of engine.training.landmarks.train")
+    lifters.add_argument(
+        "--ablations", action="store_true", help="also rows without parts of what surrounds the network"
+    )
     clip = kinds.add_parser("clip", help="capture a video and compare with its truth", formatter_class=_Formatter)
     clip.add_argument("video", help="video file")
     clip.add_argument("--truth", required=True, type=Path, help="npz with joint_names, joints_camera_m, times_s")

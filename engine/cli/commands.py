@@ -173,7 +173,7 @@ def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -
 def _evaluate_landmarks(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     from ..training.landmarks.evaluate import evaluate_folder
 
-    print(evaluate_folder(arguments.data, arguments.network, arguments.martinez))
+    print(evaluate_folder(arguments.data, arguments.network, arguments.martinez, arguments.ablations))
     return 0
 
 

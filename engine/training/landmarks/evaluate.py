@@ -3,70 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engine.body.fit import fit_betas
-from engine.body.model import BodyModel
 from engine.body.open_body import load_open_body
 from engine.camera import Camera
 from engine.errors import InputError
 from engine.evaluation import metrics
 from engine.ik.plan import TIPS_24
-from engine.ik.solve import solve_motion
-from engine.lifting import GeometricLifter
-from engine.lifting.body_fit import fit_to_body
-from engine.lifting.landmark_transformer import LANDMARK_MODEL_FILE, LandmarkTransformerLifter, WindowConfig
-from engine.poses import BLAZEPOSE, LandmarkSequence, PoseSequence
-from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rotate
+from engine.ik.solve import IKMode
+from engine.lifting.landmark_transformer import LANDMARK_MODEL_FILE, WindowConfig
+from engine.poses import LandmarkSequence
+from rig.frames import rotate
 from rig.skeleton import JOINT, SMPL_PARENTS
 
 from .detector_errors import DetectorErrors
+from .lifters import (
+    LIMBS,
+    Answer,
+    Method,
+    TrueSequence,
+    detector_method,
+    geometric_method,
+    learned_method,
+    martinez_method,
+)
 from .motion_corpus import CORPUS_FILE
 from .occlusion import DEGREES, UNCOVERED, Pattern, folder_name
 from .rendered_pairs import detected, read_sequence
 from .sightings import Sight, exact_sight, sharp_sight
 from .windows import Split, WindowSampler
 
-LIMB_JOINTS = tuple(
-    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
-)
-"""Joints that the detector marks itself, on which it can be compared with lifters."""
-
-_LIMBS = [JOINT[name] for name in LIMB_JOINTS]
 _BONES = np.array([(joint, parent) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
-
-
-@dataclass(frozen=True)
-class TrueSequence:
-    """What a lifter is given of one person, and the truth of the T frames.
-
-    joints (T, 24, 3) m, camera axes;  local_rotmats (T, 24, 3, 3), the pelvis' in camera axes
-    world_to_camera (T, 4, 4)
-    """
-
-    landmarks: LandmarkSequence
-    camera: Camera
-    joints: np.ndarray
-    local_rotmats: np.ndarray
-    world_to_camera: np.ndarray
-
-
-@dataclass(frozen=True)
-class Answer:
-    """joints (T, 24, 3) m relative to the pelvis, camera axes; NaN for what is missing or never answered.
-
-    local_rotmats (T, 24, 3, 3) after inverse kinematics, the pelvis' in camera axes, or None.
-    """
-
-    joints: np.ndarray
-    local_rotmats: np.ndarray | None
-
-
-Method = Callable[[TrueSequence], Answer]
 
 
 @dataclass(frozen=True)
@@ -122,16 +93,29 @@ def read_sequences(folder: Path, sight: Sight, count: int = 48, frames: int = 90
     return found
 
 
-def evaluate_folder(folder: Path, network: Path | None = None, martinez: Path | None = None) -> str:
+def evaluate_folder(
+    folder: Path, network: Path | None = None, martinez: Path | None = None, ablations: bool = False
+) -> str:
     """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in three ways.
 
     A folder that `render_occluded` fills gives curves. network: an ONNX file, by default the one that ships with the
-    program, where there is one; martinez: weights.
+    program, where there is one; martinez: weights; ablations: also the network without parts of what surrounds it.
     """
     methods: dict[str, Method] = {}
     network = network or (LANDMARK_MODEL_FILE if LANDMARK_MODEL_FILE.is_file() else None)
     if network is not None:
-        methods |= {"transformer": learned_method(network), "transformer, causal": learned_method(network, True)}
+        methods |= {
+            "transformer": learned_method(network),
+            "transformer, causal": learned_method(network, WindowConfig(causal=True)),
+        }
+    if network is not None and ablations:
+        methods |= {
+            "windows of 12 frames": learned_method(network, WindowConfig(frames=12, overlap=6)),
+            "windows of 64 frames": learned_method(network, WindowConfig(frames=64, overlap=32)),
+            "no mirror image": learned_method(network, WindowConfig(mirrored=False)),
+            "no fit to the body": learned_method(network, fitted=False),
+            "naive IK": learned_method(network, mode=IKMode.NAIVE),
+        }
     if martinez is not None:
         methods["martinez"] = martinez_method(martinez)
     with_world = methods | {"geometric": geometric_method(), "detector": detector_method}
@@ -173,75 +157,6 @@ def _occlusion_curves(folder: Path, methods: dict[str, Method]) -> str:
 def evaluate_methods(methods: dict[str, Method], sequences: Sequence[TrueSequence]) -> list[LiftingScores]:
     """A row a method."""
     return [_scores(name, method, sequences) for name, method in methods.items()]
-
-
-def learned_method(model: Path, causal: bool = False) -> Method:
-    """The landmark transformer of an ONNX file, with inverse kinematics on a body fitted to the clip."""
-    lifter = LandmarkTransformerLifter(model, WindowConfig(causal=causal))
-    body = load_open_body()
-
-    def answer(sequence: TrueSequence) -> Answer:
-        poses = lifter.lift(sequence.landmarks, sequence.camera)
-        betas = fit_betas(poses, body)
-        poses = fit_to_body(poses, sequence.camera, body.skeleton(betas))
-        return Answer(poses.joints, _solved(poses, body, betas))
-
-    return answer
-
-
-def geometric_method() -> Method:
-    """The geometric lifter as the program uses it."""
-    body = load_open_body()
-    mean = GeometricLifter(body.skeleton(np.zeros(body.shape_count)))
-
-    def answer(sequence: TrueSequence) -> Answer:
-        betas = fit_betas(mean.lift(sequence.landmarks, sequence.camera), body)
-        poses = GeometricLifter(body.skeleton(betas)).lift(sequence.landmarks, sequence.camera)
-        return Answer(poses.joints, _solved(poses, body, betas))
-
-    return answer
-
-
-def detector_method(sequence: TrueSequence) -> Answer:
-    """The detector's own world landmarks, as if the limbs' landmarks were their joints."""
-    joints = np.full((len(sequence.landmarks), 24, 3), np.nan)
-    joints[:, _LIMBS] = sequence.landmarks.landmarks_3d[:, [BLAZEPOSE[name] for name in LIMB_JOINTS]]
-    return Answer(joints, None)
-
-
-def martinez_method(weights: Path) -> Method:
-    """The baseline, with inverse kinematics without twists."""
-    import torch
-
-    from engine.lifting.landmark_features import extract_features
-
-    from .martinez import MartinezNetwork
-
-    network = MartinezNetwork()
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    network.eval()
-    body = load_open_body()
-
-    def answer(sequence: TrueSequence) -> Answer:
-        landmarks, seen = sequence.landmarks, sequence.landmarks.seen
-        rays = sequence.camera.rays(np.where(seen[:, None, None], landmarks.landmarks_2d, 0.0))
-        features = extract_features(rays, landmarks.scores, landmarks.landmarks_3d, landmarks.times_s, seen)
-        with torch.inference_mode():
-            joints = network(torch.from_numpy(features.landmarks[..., :2])).double().numpy()
-        joints = np.where(seen[:, None, None], features.view.to_camera(joints), np.nan)
-        count = len(landmarks)
-        poses = PoseSequence(
-            person_id=landmarks.person_id,
-            times_s=landmarks.times_s,
-            joints=joints,
-            twist=np.full((count, 23, 2), np.nan),
-            keypoints_2d=np.full((count, 24, 2), np.nan),
-            scores=np.repeat(seen[:, None].astype(np.float64), 24, axis=1),
-            leaf_rotmats=np.full((count, 24, 3, 3), np.nan),
-        )
-        return Answer(joints, _solved(poses, body))
-
-    return answer
 
 
 def format_lifting(rows: Sequence[LiftingScores]) -> str:
@@ -287,14 +202,6 @@ def _sequence(arrays: dict[str, np.ndarray], points: np.ndarray, scores: np.ndar
     )
 
 
-def _solved(poses: PoseSequence, body: BodyModel, betas: np.ndarray | None = None) -> np.ndarray:
-    """(T, 24, 3, 3) local rotations, the pelvis' in camera axes."""
-    betas = fit_betas(poses, body) if betas is None else betas
-    rotmats = solve_motion(poses, body.skeleton(betas), betas).local_rotmats()
-    rotmats[:, 0] = WORLD_TO_CAMERA_UPRIGHT.T @ rotmats[:, 0]
-    return rotmats
-
-
 def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> LiftingScores:
     parts: dict[str, list[np.ndarray]] = {}
     seconds, frames = 0.0, 0
@@ -316,7 +223,7 @@ def _errors(answer: Answer, sequence: TrueSequence) -> dict[str, np.ndarray]:
     hips = [JOINT["left_hip"], JOINT["right_hip"]]
     centred = joints - joints[:, hips].mean(1, keepdims=True)
     centred_true = true - true[:, hips].mean(1, keepdims=True)
-    limbs, limbs_true = centred[:, _LIMBS], centred_true[:, _LIMBS]
+    limbs, limbs_true = centred[:, LIMBS], centred_true[:, LIMBS]
     whole = np.isfinite(joints).all((1, 2))
     all_joints = np.where(whole[:, None, None], joints, np.nan)
     # Where the floor stands: the answer hung on the true root.

@@ -1,0 +1,142 @@
+"""Lifters side by side: each makes joints and rotations of the same sequence of landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.body.fit import fit_betas
+from engine.body.model import BodyModel
+from engine.body.open_body import load_open_body
+from engine.camera import Camera
+from engine.ik.solve import IKMode, solve_motion
+from engine.lifting import GeometricLifter
+from engine.lifting.body_fit import fit_to_body
+from engine.lifting.landmark_transformer import LandmarkTransformerLifter, WindowConfig
+from engine.poses import BLAZEPOSE, LandmarkSequence, PoseSequence
+from rig.frames import WORLD_TO_CAMERA_UPRIGHT
+from rig.skeleton import JOINT
+
+LIMB_JOINTS = tuple(
+    f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")
+)
+"""Joints that the detector marks itself, on which it can be compared with lifters."""
+
+LIMBS = [JOINT[name] for name in LIMB_JOINTS]
+
+
+@dataclass(frozen=True)
+class TrueSequence:
+    """What a lifter is given of one person, and the truth of the T frames.
+
+    joints (T, 24, 3) m, camera axes;  local_rotmats (T, 24, 3, 3), the pelvis' in camera axes
+    world_to_camera (T, 4, 4)
+    """
+
+    landmarks: LandmarkSequence
+    camera: Camera
+    joints: np.ndarray
+    local_rotmats: np.ndarray
+    world_to_camera: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answer:
+    """joints (T, 24, 3) m relative to the pelvis, camera axes; NaN for what is missing or never answered.
+
+    local_rotmats (T, 24, 3, 3) after inverse kinematics, the pelvis' in camera axes, or None.
+    """
+
+    joints: np.ndarray
+    local_rotmats: np.ndarray | None
+
+
+Method = Callable[[TrueSequence], Answer]
+
+
+def learned_method(
+    model: Path, windows: WindowConfig | None = None, fitted: bool = True, mode: IKMode = IKMode.ADAPTIVE
+) -> Method:
+    """The landmark transformer of an ONNX file, with inverse kinematics on a body fitted to the clip.
+
+    fitted False leaves the joints where the network put them, whatever the lengths of the body's bones.
+    """
+    lifter = LandmarkTransformerLifter(model, windows)
+    body = load_open_body()
+
+    def answer(sequence: TrueSequence) -> Answer:
+        poses = lifter.lift(sequence.landmarks, sequence.camera)
+        betas = fit_betas(poses, body)
+        if fitted:
+            poses = fit_to_body(poses, sequence.camera, body.skeleton(betas))
+        return Answer(poses.joints, _solved(poses, body, betas, mode))
+
+    return answer
+
+
+def geometric_method() -> Method:
+    """The geometric lifter as the program uses it."""
+    body = load_open_body()
+    mean = GeometricLifter(body.skeleton(np.zeros(body.shape_count)))
+
+    def answer(sequence: TrueSequence) -> Answer:
+        betas = fit_betas(mean.lift(sequence.landmarks, sequence.camera), body)
+        poses = GeometricLifter(body.skeleton(betas)).lift(sequence.landmarks, sequence.camera)
+        return Answer(poses.joints, _solved(poses, body, betas))
+
+    return answer
+
+
+def detector_method(sequence: TrueSequence) -> Answer:
+    """The detector's own world landmarks, as if the limbs' landmarks were their joints."""
+    joints = np.full((len(sequence.landmarks), 24, 3), np.nan)
+    joints[:, LIMBS] = sequence.landmarks.landmarks_3d[:, [BLAZEPOSE[name] for name in LIMB_JOINTS]]
+    return Answer(joints, None)
+
+
+def martinez_method(weights: Path) -> Method:
+    """The baseline, with inverse kinematics without twists."""
+    import torch
+
+    from engine.lifting.landmark_features import extract_features
+
+    from .martinez import MartinezNetwork
+
+    network = MartinezNetwork()
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.eval()
+    body = load_open_body()
+
+    def answer(sequence: TrueSequence) -> Answer:
+        landmarks, seen = sequence.landmarks, sequence.landmarks.seen
+        rays = sequence.camera.rays(np.where(seen[:, None, None], landmarks.landmarks_2d, 0.0))
+        features = extract_features(rays, landmarks.scores, landmarks.landmarks_3d, landmarks.times_s, seen)
+        with torch.inference_mode():
+            joints = network(torch.from_numpy(features.landmarks[..., :2])).double().numpy()
+        joints = np.where(seen[:, None, None], features.view.to_camera(joints), np.nan)
+        count = len(landmarks)
+        poses = PoseSequence(
+            person_id=landmarks.person_id,
+            times_s=landmarks.times_s,
+            joints=joints,
+            twist=np.full((count, 23, 2), np.nan),
+            keypoints_2d=np.full((count, 24, 2), np.nan),
+            scores=np.repeat(seen[:, None].astype(np.float64), 24, axis=1),
+            leaf_rotmats=np.full((count, 24, 3, 3), np.nan),
+        )
+        return Answer(joints, _solved(poses, body))
+
+    return answer
+
+
+def _solved(
+    poses: PoseSequence, body: BodyModel, betas: np.ndarray | None = None, mode: IKMode = IKMode.ADAPTIVE
+) -> np.ndarray:
+    """(T, 24, 3, 3) local rotations, the pelvis' in camera axes."""
+    betas = fit_betas(poses, body) if betas is None else betas
+    rotmats = solve_motion(poses, body.skeleton(betas), betas, mode).local_rotmats()
+    rotmats[:, 0] = WORLD_TO_CAMERA_UPRIGHT.T @ rotmats[:, 0]
+    return rotmats
