@@ -27,8 +27,8 @@ def seen() -> tuple[tuple[int, int], list[FrameDetections]]:
         return video.info.size, found
 
 
-def poses(frames: list[FrameDetections]) -> list[dict]:
-    live = LivePoses(load_open_body(), seen()[0], Settings())
+def poses(frames: list[FrameDetections], lifting: str = "learned") -> list[dict]:
+    live = LivePoses(load_open_body(), seen()[0], Settings(lifting=lifting))
     found = [live.update(frame.index, frame.time_s, frame.people) for frame in frames]
     return [pose for pose in found if pose is not None]
 
@@ -44,15 +44,32 @@ def turns_deg(found: list[dict]) -> np.ndarray:
     return np.degrees(2 * np.arccos(np.clip(np.abs(step[..., 0]), 0, 1)))
 
 
-def test_a_pose_does_not_depend_on_what_comes_later() -> None:
+@pytest.mark.parametrize("lifting", ["learned", "geometric"])
+def test_a_pose_does_not_depend_on_what_comes_later(lifting: str) -> None:
     frames = seen()[1]
-    assert poses(frames)[:10] == poses(frames[:10])
+    assert poses(frames, lifting)[:10] == poses(frames[:10], lifting)
+
+
+def test_the_learned_lifter_reads_the_past_of_the_same_person_only() -> None:
+    frames = seen()[1][:12]
+    alone, after = poses(frames[-1:])[0], poses(frames)[-1]
+    assert alone["rotations_wxyz"] != after["rotations_wxyz"]
+    size = np.array([*seen()[0]] * 2)
+    away = [
+        FrameDetections(f.index, f.time_s, with_landmarks(f.people, boxes_xyxy=f.people.boxes_xyxy + 3 * size))
+        for f in frames[:-1]
+    ]
+    live = LivePoses(load_open_body(), seen()[0], Settings())
+    for frame in [*away, frames[-1]]:
+        pose = live.update(frame.index, frame.time_s, frame.people)
+    assert len(live._past) == 1
+    assert pose is not None
 
 
 def test_stopping_early_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = np.array([pose["rotations_wxyz"] for pose in poses(seen()[1])])
+    quick = np.array([pose["rotations_wxyz"] for pose in poses(seen()[1], "geometric")])
     monkeypatch.setattr("engine.live._QUICK", LiftingConfig())
-    full = np.array([pose["rotations_wxyz"] for pose in poses(seen()[1])])
+    full = np.array([pose["rotations_wxyz"] for pose in poses(seen()[1], "geometric")])
     apart = np.degrees(2 * np.arccos(np.clip(np.abs((quick * full).sum(axis=-1)), 0, 1)))
     assert apart.mean() < 1.0
 
