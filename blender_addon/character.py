@@ -51,8 +51,23 @@ def check_editable(armature: bpy.types.Object | None) -> None:
         raise errors.RigError(
             f"{armature.name} is a library override that is not editable; make the override editable first"
         )
+    _check_scale(armature)
     if not armature.data.bones:
         raise errors.RigError(f"{armature.name} has no bones, expected a character")
+
+
+def _check_scale(armature: bpy.types.Object) -> None:
+    """Bones keep their directions only under a scale that is the same along all axes."""
+    matrix = np.array(armature.matrix_world)[:3, :3]
+    lengths = np.linalg.norm(matrix, axis=0)
+    shear = matrix / np.maximum(lengths, 1e-12)
+    uneven = lengths.min() < 0.99 * lengths.max() or np.abs(shear.T @ shear - np.eye(3)).max() > 0.01
+    if uneven or np.linalg.det(matrix) <= 0.0:
+        scale = ", ".join(f"{value:g}" for value in armature.matrix_world.to_scale())
+        raise errors.RigError(
+            f"{armature.name} has a scale of ({scale}) with its parents, expected the same positive scale along all "
+            "axes; apply the scale (Ctrl A)"
+        )
 
 
 def _parents_first(data: bpy.types.Armature) -> list[bpy.types.Bone]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from . import control_rig, keyframes
+from . import control_rig, held_bones, keyframes
 from .character import read_character
+from .character_mapping import find_mapping
 from .core import (
     bone_mapping,
-    bone_matching,
     character_retarget,
     errors,
     key_reduction,
@@ -27,6 +27,7 @@ class BakeSettings:
     posed_reference  start from the pose on the screen, made a T- or A-pose by hand, not from the rest pose
     tolerance        leave out keys within these bounds; None: every frame is keyed
     as_strip         put the action into a new NLA strip
+    action           rewrite this action of the armature, wherever it is used; None: make a new one
     """
 
     retarget: character_retarget.RetargetSettings = field(default_factory=character_retarget.RetargetSettings)
@@ -36,14 +37,16 @@ class BakeSettings:
     start_frame: int = 1
     tolerance: key_reduction.KeyTolerance | None = None
     as_strip: bool = False
+    action: bpy.types.Action | None = None
 
 
 @dataclass(frozen=True)
 class Baked:
-    """What came out: the action and the bones it was made with."""
+    """What came out: the action, the bones it was made with, and those whose constraints were switched off for it."""
 
     action: bpy.types.Action
     mapping: bone_mapping.BoneMapping
+    released: list[str]
 
 
 def bake_motion(
@@ -60,19 +63,26 @@ def bake_motion(
     """
     settings = settings or BakeSettings()
     character = read_character(armature, settings.posed_reference)
-    mapping = settings.mapping or bone_matching.map_bones(character)
+    mapping = settings.mapping or find_mapping(armature, character)
+    mapping = held_bones.without_constrained_twists(armature, mapping.checked(character))
     render = context.scene.render
     motion = resample.resample(record.motion, timing.rate_from_blender(render.fps, render.fps_base))
     animation = character_retarget.retarget(character, mapping, motion, settings.retarget)
+    released = held_bones.release(armature, mapping)
+    armature.data.pose_position = "POSE"
     if control_rig.is_control_rig(armature, mapping):
         animation = control_rig.on_controls(context, armature, animation)
-    action = keyframes.write_character_keyframes(
-        armature, animation, settings.action_name, settings.start_frame, settings.tolerance
-    )
+    if settings.action is not None:
+        action = settings.action
+        keyframes.rewrite_character_keyframes(armature, action, animation, settings.start_frame, settings.tolerance)
+    else:
+        action = keyframes.write_character_keyframes(
+            armature, animation, settings.action_name, settings.start_frame, settings.tolerance
+        )
     if settings.as_strip:
         keyframes.push_to_strip(armature, action, settings.start_frame)
     context.scene.frame_end = max(context.scene.frame_end, settings.start_frame + len(animation) - 1)
-    return Baked(action, mapping)
+    return Baked(action, mapping, released)
 
 
 def armature_named(name: str) -> bpy.types.Object:

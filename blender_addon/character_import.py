@@ -35,7 +35,7 @@ def import_character(context: bpy.types.Context, path: Path) -> list[bpy.types.O
     try:
         read(context, path)
     except (RuntimeError, OSError) as error:
-        raise errors.RigError(f"character {path} cannot be read: {str(error).strip().splitlines()[-1]}") from error
+        raise errors.RigError(f"character {path} cannot be read: {_reason(error)}") from error
     objects = [thing for thing in bpy.data.objects if thing not in before]
     armatures = [thing for thing in objects if thing.type == "ARMATURE"]
     if not armatures:
@@ -54,6 +54,12 @@ def import_character(context: bpy.types.Context, path: Path) -> list[bpy.types.O
         above.append(parent)
         parent = parent.parent
     return [armature, *above, *skins_of(armature)]
+
+
+def _reason(error: Exception) -> str:
+    """The line of an operator's report that says what went wrong; where in Blender's files comes after it."""
+    lines = [line for line in str(error).strip().splitlines() if line.strip() and not line.startswith("Location:")]
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def _read_fbx(context: bpy.types.Context, path: Path) -> None:

@@ -66,6 +66,10 @@ class SwingtwistCharacter(bpy.types.PropertyGroup):
         name="Location Within", description="Millimetres hips and root may be off", default=1.0, min=0.0, max=100.0
     )
     start_frame: bpy.props.IntProperty(name="First Frame", description="Scene frame of the first pose", default=1)
+    made_from: bpy.props.PointerProperty(type=bpy.types.Object)
+    made_action: bpy.props.PointerProperty(type=bpy.types.Action)
+    made_with: bpy.props.StringProperty()
+    behind: bpy.props.StringProperty()
 
 
 def fill_table(armature: bpy.types.Object, mapping: bone_mapping.BoneMapping) -> None:

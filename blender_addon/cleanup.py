@@ -13,18 +13,12 @@ from typing import Any
 import bpy
 
 from . import armature as armatures
-from . import contact_markers, engine_process, keyframes, stored_motion
+from . import character_follow, contact_markers, engine_process, keyframes, stored_motion
+from .cleanup_settings import DEFAULTS
 from .cleanup_state import CleanupState, armatures_of, job_of, read_state, write_state
 from .core import body_mesh, bone_maps, errors, motion_file, retarget, root_motion, skeleton
 from .preferences import engine_path
 from .refine_process import RefineProcess
-
-DEFAULTS: dict[str, Any] = {
-    "smoothing": "default", "smooth_root": 1.0, "smooth_torso": 1.0, "smooth_head": 1.0, "smooth_arms": 1.0,
-    "smooth_legs": 1.0, "outliers": 1.0, "gaps": "hold", "fill": 1.0, "foot_lock": "auto", "floor_at": "",
-    "level_at": "", "contacts": "", "height": 0.0, "root_motion": "planar+yaw",
-}  # fmt: skip
-"""The engine's settings that the clean-up changes."""
 
 _CONTACTS_FILE = "contacts.json"
 _DEBOUNCE_S = 0.15
@@ -208,6 +202,8 @@ def _take_answer(context: bpy.types.Context, job: str, session: _Session) -> boo
         _apply(context, armature, Path(job), settings, session.sent_given)
     if session.due_at is None:
         session.wanted, session.detect_contacts = {}, False
+        for armature in armatures_of(job):
+            character_follow.follow(context, armature)
     session.message = ""
     return True
 

@@ -18,7 +18,8 @@ def is_control_rig(armature: bpy.types.Object, mapping: bone_mapping.BoneMapping
     """Whether mapped bones hang from constrained ones, so that their parents' pose is not known without evaluation."""
     posed = armature.pose.bones
     names = [bone for names in mapping.bones.values() for bone in names]
-    return any(above.constraints for name in names for above in posed[name].parent_recursive)
+    above = {parent for name in names for parent in posed[name].parent_recursive}
+    return any(not constraint.mute for bone in above for constraint in bone.constraints)
 
 
 def on_controls(

@@ -27,6 +27,7 @@ if importlib.util.find_spec(f"{__package__}.rig"):
         rotations,
         skeleton,
         timing,
+        vrm_bones,
     )
 else:
     from rig import (
@@ -52,6 +53,7 @@ else:
         rotations,
         skeleton,
         timing,
+        vrm_bones,
     )
 
 __all__ = [
@@ -77,4 +79,5 @@ __all__ = [
     "rotations",
     "skeleton",
     "timing",
+    "vrm_bones",
 ]

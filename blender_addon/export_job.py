@@ -7,7 +7,9 @@ from typing import Any
 import bpy
 
 from . import character_animation, keyframes, scene_files
+from .character import read_character
 from .character_import import import_character
+from .character_mapping import mapping_of_file
 from .core import body_mesh, bone_maps, character_retarget, game_engines, motion_file, root_motion
 from .person import Placement, add_person
 
@@ -52,6 +54,7 @@ def _add_character(
     """A copy of the character that moves as the person does; its objects, the armature first."""
     objects = import_character(context, path)
     settings = character_animation.BakeSettings(
+        mapping=mapping_of_file(path, read_character(objects[0])),
         retarget=character_retarget.RetargetSettings(root_mode=placement.root_mode),
         action_name=placement.clip_name,
         start_frame=placement.start_frame,

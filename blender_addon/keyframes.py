@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Animation of armatures: bulk keyframes, single poses and the scene's rate, on every Blender from 3.4 on."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import bpy
@@ -77,15 +78,50 @@ def write_character_keyframes(
     """
     keep_action(armature)
     action, curves, groups = _new_action(armature, action_name)
+    for path, axis, frames, values, bone in _character_curves(armature, animation, start_frame, tolerance):
+        _write_curve(curves, groups, path, axis, frames, values, bone)
+    return action
+
+
+def rewrite_character_keyframes(
+    armature: bpy.types.Object,
+    action: bpy.types.Action,
+    animation: character_retarget.CharacterAnimation,
+    start_frame: int = 0,
+    tolerance: key_reduction.KeyTolerance | None = None,
+) -> None:
+    """Put an animation in place of that which an action of the armature holds, whether active or in an NLA strip."""
+    animation_data = armature.animation_data or armature.animation_data_create()
+    active, slot = animation_data.action, getattr(animation_data, "action_slot", None)
+    if active != action:
+        animation_data.action = action
+        if _has_slots(action) and animation_data.action_slot is None:
+            animation_data.action_slot = action.slots[0]
+    curves, groups = _own_curves(armature)
+    for path, axis, frames, values, bone in _character_curves(armature, animation, start_frame, tolerance):
+        _replace_curve(curves, groups, path, axis, frames, values, bone)
+    if active != action:
+        animation_data.action = active
+        if slot is not None:
+            animation_data.action_slot = slot
+
+
+def _character_curves(
+    armature: bpy.types.Object,
+    animation: character_retarget.CharacterAnimation,
+    start_frame: int,
+    tolerance: key_reduction.KeyTolerance | None,
+) -> Iterator[tuple[str, int, np.ndarray, np.ndarray, str]]:
+    """(path, axis, frames, values, bone) of every curve; unkeyed locations and scales of the bones are reset."""
     metres = float(np.cbrt(abs(np.linalg.det(np.array(armature.matrix_world)[:3, :3]))))
     for number, name in enumerate(animation.bone_names):
         bone = armature.pose.bones[name]
         path = f'pose.bones["{bpy.utils.escape_identifier(name)}"]'
         bone.scale = (1.0, 1.0, 1.0)
         channel, values, kept = _rotation_keys(bone.rotation_mode, animation.rotations_wxyz[:, number], tolerance)
+        frames = (start_frame + kept).astype(np.float32)
         for axis in range(values.shape[1]):
-            frames = (start_frame + kept).astype(np.float32)
-            _write_curve(curves, groups, f"{path}.{channel}", axis, frames, values[kept, axis], name)
+            yield f"{path}.{channel}", axis, frames, values[kept, axis], name
         location = animation.locations.get(name)
         if location is None:
             bone.location = (0.0, 0.0, 0.0)
@@ -93,16 +129,19 @@ def write_character_keyframes(
         kept = np.arange(len(location))
         if tolerance is not None:
             kept = key_reduction.location_keys(location, tolerance.location_mm / 1000.0 / metres)
+        frames = (start_frame + kept).astype(np.float32)
         for axis in range(3):
-            frames = (start_frame + kept).astype(np.float32)
-            _write_curve(curves, groups, f"{path}.location", axis, frames, location[kept, axis], name)
-    return action
+            yield f"{path}.location", axis, frames, location[kept, axis], name
 
 
 def keep_action(armature: bpy.types.Object) -> None:
     """Give the armature's action a fake user when nothing else uses it, so that a new one does not lose it."""
     action = armature.animation_data.action if armature.animation_data else None
-    if action is not None and action.library is None and action.users <= 1:
+    if action is None or action.library is not None:
+        return
+    table = getattr(armature, "swingtwist_character", None)
+    remembered = table is not None and table.made_action == action
+    if action.users <= (2 if remembered else 1):
         action.use_fake_user = True
 
 

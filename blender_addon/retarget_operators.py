@@ -6,10 +6,12 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from . import character_animation, character_table, stored_motion
+from . import character_animation, character_follow, character_mapping, character_table, stored_motion
 from .character import check_editable, read_character
-from .core import bone_mapping, bone_matching, character_retarget, errors, key_reduction, motion_file, root_motion
+from .core import bone_mapping, character_retarget, errors, key_reduction, motion_file, root_motion
 from .properties import ROOT_MOTION_ITEMS
+
+_MOST_NAMED = 5
 
 
 class SWINGTWIST_OT_recognise_character(bpy.types.Operator):
@@ -24,7 +26,7 @@ class SWINGTWIST_OT_recognise_character(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             armature = _target(context, self.target)
-            mapping = bone_matching.map_bones(read_character(armature))
+            mapping = character_mapping.find_mapping(armature, read_character(armature))
         except errors.RigError as error:
             return _refuse(self, error)
         character_table.fill_table(armature, mapping)
@@ -63,8 +65,8 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             armature = _target(context, self.target)
-            record, name = self._motion(context, armature)
-            chosen = bone_mapping.load_preset(bpy.path.abspath(self.preset)) if self.preset else None
+            record, name, source = self._motion(context, armature)
+            chosen = self._preset(armature)
             settings = character_animation.BakeSettings(
                 retarget=character_retarget.RetargetSettings(
                     root_motion.RootMode(self.root_motion), self.plant_feet, self.place_feet, self.place_hands
@@ -81,22 +83,34 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
             return _refuse(self, error)
         if chosen or not armature.swingtwist_character.rows:
             character_table.fill_table(armature, baked.mapping)
+        character_follow.remember(armature, source, baked.action, settings)
+        if baked.released:
+            self.report(
+                {"WARNING"}, f"Constraints are off that held bones of {armature.name}: {_listed(baked.released)}"
+            )
         missing = baked.mapping.missing()
         if missing:
             self.report({"WARNING"}, f"No bone of {armature.name} plays {', '.join(missing)}")
         self.report({"INFO"}, f"{armature.name} ({baked.mapping.kind.value}) moves by {baked.action.name}")
         return {"FINISHED"}
 
+    def _preset(self, armature: bpy.types.Object) -> bone_mapping.BoneMapping | None:
+        if not self.preset:
+            return None
+        return character_mapping.load_mapping(Path(bpy.path.abspath(self.preset)), read_character(armature))
+
     def _tolerance(self) -> key_reduction.KeyTolerance | None:
         if not self.reduce_keys:
             return None
         return key_reduction.KeyTolerance(self.rotation_tolerance, self.location_tolerance)
 
-    def _motion(self, context: bpy.types.Context, armature: bpy.types.Object) -> tuple[motion_file.MotionRecord, str]:
-        """The motion to use and its name."""
+    def _motion(
+        self, context: bpy.types.Context, armature: bpy.types.Object
+    ) -> tuple[motion_file.MotionRecord, str, bpy.types.Object | None]:
+        """The motion to use, its name, and the captured armature that keeps it."""
         if self.motion:
             path = Path(bpy.path.abspath(self.motion))
-            return motion_file.load_motion(path), path.stem
+            return motion_file.load_motion(path), path.stem, None
         if self.source:
             source = character_animation.armature_named(self.source)
         else:
@@ -107,7 +121,28 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
             source = others[0]
         if source == armature:
             raise errors.RigError(f"{armature.name} is the captured armature itself; choose your character's armature")
-        return stored_motion.stored_motion(source), source.name
+        return stored_motion.stored_motion(source), source.name, source
+
+
+class SWINGTWIST_OT_update_characters(bpy.types.Operator):
+    """Put the cleaned-up motion on the active character, or on all characters of the active captured armature"""
+
+    bl_idname = "swingtwist.update_characters"
+    bl_label = "Update Characters"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
+
+    target: bpy.props.StringProperty(name="Armature", description="Name of the armature; empty for the active one")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            armature = _target(context, self.target)
+            characters = character_follow.followers(armature) or [armature]
+            for character in characters:
+                character_follow.update(context, character)
+        except errors.RigError as error:
+            return _refuse(self, error)
+        self.report({"INFO"}, f"Updated {_listed([character.name for character in characters])}")
+        return {"FINISHED"}
 
 
 class SWINGTWIST_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
@@ -123,7 +158,9 @@ class SWINGTWIST_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             armature = _target(context, self.target)
-            mapping = character_table.mapping_of(armature) or bone_matching.map_bones(read_character(armature))
+            mapping = character_table.mapping_of(armature) or character_mapping.find_mapping(
+                armature, read_character(armature)
+            )
             bone_mapping.save_preset(self.filepath, mapping)
         except (errors.RigError, OSError) as error:
             return _refuse(self, error)
@@ -132,20 +169,20 @@ class SWINGTWIST_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
 
 
 class SWINGTWIST_OT_load_bone_mapping(bpy.types.Operator, ImportHelper):
-    """Read a saved table of bones for the active character"""
+    """Read a saved table of bones for the active character, or the human bones of its .vrm file"""
 
     bl_idname = "swingtwist.load_bone_mapping"
     bl_label = "Load Bone Mapping"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filename_ext = ".json"
-    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default="*.json;*.vrm;*.glb;*.gltf", options={"HIDDEN"})
     target: bpy.props.StringProperty(options={"HIDDEN"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             armature = _target(context, self.target)
-            mapping = bone_mapping.load_preset(self.filepath).checked(read_character(armature))
+            mapping = character_mapping.load_mapping(Path(self.filepath), read_character(armature))
         except errors.RigError as error:
             return _refuse(self, error)
         character_table.fill_table(armature, mapping)
@@ -158,6 +195,11 @@ def _target(context: bpy.types.Context, name: str) -> bpy.types.Object:
     return armature
 
 
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    return f"{shown} and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else shown
+
+
 def _refuse(operator: bpy.types.Operator, error: Exception) -> set[str]:
     text = str(error)
     operator.report({"ERROR"}, text[:1].upper() + text[1:])
@@ -167,6 +209,7 @@ def _refuse(operator: bpy.types.Operator, error: Exception) -> set[str]:
 _CLASSES = (
     SWINGTWIST_OT_recognise_character,
     SWINGTWIST_OT_retarget,
+    SWINGTWIST_OT_update_characters,
     SWINGTWIST_OT_save_bone_mapping,
     SWINGTWIST_OT_load_bone_mapping,
 )

@@ -52,6 +52,10 @@ class SWINGTWIST_PT_retarget(bpy.types.Panel):
         button.motion = "" if table.source else table.motion
         for name in (*_CHOICES, *_TOLERANCES):
             setattr(button, name, getattr(table, name))
+        if table.behind:
+            column = layout.column(align=True)
+            column.label(text=f"Not as cleaned up: {table.behind}", icon="INFO")
+            column.operator("swingtwist.update_characters", icon="FILE_REFRESH").target = armature.name
         layout.separator()
         layout.operator("swingtwist.recognise_character", icon="VIEWZOOM").target = armature.name
         if table.rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -29,6 +29,25 @@ def map_bones(character: Character) -> BoneMapping:
     Raises RigError when no two legs and arms on a common trunk can be made out.
     """
     return recognise(character) or match_bones(character)
+
+
+def told_bones(character: Character, kind: RigKind, bones: Mapping[str, tuple[str, ...]]) -> BoneMapping:
+    """A mapping that somebody else knows, with the root and twist bones found beside it.
+
+    Raises RigError when it names bones that the character does not have, or has no pelvis.
+    """
+    mapping = BoneMapping(kind, bones).checked(character)
+    parts = {part: [character.index(name) for name in names] for part, names in mapping.bones.items()}
+    top = character.path(parts["pelvis"][0])[0]
+    if "root" not in parts and top != parts["pelvis"][0]:
+        parts["root"] = [top]
+    twists = _twist_bones(character, [read_bone_name(name) for name in character.bone_names], parts)
+
+    def named(table: Mapping[str, list[int]]) -> dict[str, tuple[str, ...]]:
+        return {part: tuple(character.bone_names[bone] for bone in found) for part, found in table.items()}
+
+    sure = {character.bone_names[bone]: 1.0 for table in (parts, twists) for found in table.values() for bone in found}
+    return BoneMapping(kind, named(parts), named(twists), sure).checked(character)
 
 
 def match_bones(character: Character) -> BoneMapping:
@@ -275,7 +294,7 @@ def _twist_bones(
     twists = {}
     for side in SIDES:
         for part in ("shoulder", "elbow", "hip", "knee"):
-            limb = parts[f"{side}_{part}"][0]
-            found = [bone for bone in character.children(limb) if readings[bone].twist and bone not in taken]
-            twists[f"{side}_{part}"] = found
+            limbs = parts.get(f"{side}_{part}", [])[:1]
+            below = [bone for limb in limbs for bone in character.children(limb)]
+            twists[f"{side}_{part}"] = [bone for bone in below if readings[bone].twist and bone not in taken]
     return twists

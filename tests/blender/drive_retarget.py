@@ -71,6 +71,13 @@ bad = json.loads((folder / "preset.json").read_text())
 bad["bones"]["pelvis"] = []
 (folder / "bad.json").write_text(json.dumps(bad))
 told["no_pelvis"] = attempt(retarget, target="Hero", motion=motion, preset=str(folder / "bad.json"))
+hero.scale[0] *= 1.5
+told["uneven"] = attempt(retarget, target="Hero", motion=motion)
+hero.scale[0] /= -1.5
+told["mirrored"] = attempt(retarget, target="Hero", motion=motion)
+hero.scale[0] *= -1.0
+bpy.context.view_layer.update()
+told["no_human_bones"] = attempt(retarget, target="Hero", motion=motion, preset=str(folder / "plain.gltf"))
 told["animated_by_mistake"] = [name for name in clean() if name != "motion"]
 told["actions_by_mistake"] = len(bpy.data.actions) - 1
 
@@ -92,6 +99,18 @@ saved = folder / "saved.json"
 told["saved"] = attempt(bpy.ops.swingtwist.save_bone_mapping, target="Hero", filepath=str(saved))
 told["loaded"] = attempt(bpy.ops.swingtwist.load_bone_mapping, target="Hero", filepath=str(saved))
 told["kind_after_loading"] = hero.swingtwist_character.kind
+told["vrm"] = attempt(bpy.ops.swingtwist.load_bone_mapping, target="Hero", filepath=str(folder / "hero.gltf"))
+told["kind_of_vrm"] = hero.swingtwist_character.kind
+held = build("Held", [(name, parent, Vector(head) / 100, Vector(tail) / 100) for name, parent, head, tail in bones])
+for side in "lr":
+    held.pose.bones[f"calf_{side}"].constraints.new("IK").chain_count = 2
+    held.pose.bones[f"hand_{side}"].constraints.new("COPY_ROTATION").target = hero
+    held.pose.bones[f"hand_{side}"].constraints[0].subtarget = "head"
+held.data.pose_position = "REST"
+for side in "lr":
+    held.pose.bones[f"calf_{side}"].constraints[0].target = hero
+told["held"] = attempt(retarget, target="Held", motion=motion)
+told["held_heads"] = {frame: evaluated(held, frame) for frame in (1, 20, 45)}
 told["text"] = [text.name for text in bpy.data.texts]
 bpy.data.libraries.write(str(folder / "library.blend"), {cube})
 with bpy.data.libraries.load(str(folder / "library.blend"), link=True) as (found, wanted):
@@ -100,6 +119,15 @@ scene.collection.objects.link(wanted.objects[0])
 told["same_name"] = attempt(retarget, target="Cube", motion=motion)
 cube.name = "Block"
 told["linked"] = attempt(retarget, target="Cube", motion=motion)
+bpy.data.libraries.write(str(folder / "held.blend"), {held})
+with bpy.data.libraries.load(str(folder / "held.blend"), link=True) as (found, wanted):
+    wanted.objects = ["Held"]
+linked = wanted.objects[0]
+scene.collection.objects.link(linked)
+override = linked.override_create(remap_local_usages=True)
+override.name = "Overridden"
+told["override"] = attempt(retarget, target=override.name, motion=motion)
+told["override_heads"] = {frame: evaluated(override, frame) for frame in (1, 20, 45)}
 bpy.ops.preferences.addon_disable(module="swingtwist")
 print("TOLD " + json.dumps(told), flush=True)
 os._exit(0)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -12,20 +13,19 @@ sys.path.insert(0, root)
 bpy.ops.wm.read_factory_settings(use_empty=True)
 from blender_addon import character_animation, keyframes  # noqa: E402
 from blender_addon.character import read_character, skins_of  # noqa: E402
+from blender_addon.character_import import import_character  # noqa: E402
+from blender_addon.character_mapping import mapping_of_file  # noqa: E402
 from blender_addon.core import character_retarget, motion_file  # noqa: E402
 from rig.body_frame import body_frame  # noqa: E402
 
-if path.endswith(".fbx"):
-    bpy.ops.import_scene.fbx(filepath=path)
-else:
-    bpy.ops.import_scene.gltf(filepath=path)
-armature = next(thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+armature = import_character(bpy.context, Path(path))[0]
+chosen = mapping_of_file(Path(path), read_character(armature))
 record = motion_file.load_motion(motion_path)
 keyframes.set_scene_rate(bpy.context.scene, record.motion.fps)
 to_armature = np.linalg.inv(np.array(armature.matrix_world))
 told = {}
 for planted in (False, True):
-    settings = character_animation.BakeSettings(character_retarget.RetargetSettings(plant_feet=planted))
+    settings = character_animation.BakeSettings(character_retarget.RetargetSettings(plant_feet=planted), chosen)
     mapping = character_animation.bake_motion(bpy.context, armature, record, settings).mapping
     frame = body_frame(read_character(armature), mapping)
     heads, lowest = [], []

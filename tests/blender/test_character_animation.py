@@ -13,7 +13,7 @@ from sample_motions import walking
 
 from engine.errors import InputError
 from engine.export.blender import ExportOptions, export_with_blender
-from rig.bone_mapping import BoneMapping, RigKind, save_preset
+from rig.bone_mapping import LIMB_PARTS, BoneMapping, RigKind, save_preset
 from rig.bone_maps import BoneNaming
 from rig.frames import WORLD_TO_ARMATURE, rotate
 from rig.motion_file import MotionRecord, save_motion
@@ -37,6 +37,7 @@ _NAMES = {
         "collar": "clavicle", "shoulder": "upperarm", "elbow": "lowerarm", "wrist": "hand", "hip": "thigh",
         "knee": "calf", "ankle": "foot", "foot": "ball"}.items()},
 }  # fmt: skip
+_VRM_LIMB = ("Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot", "Toes")
 _LIMBS = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
 
 
@@ -71,6 +72,16 @@ def test_retarget_reduce_strip_presets_and_bad_input(blender_program, package, t
         json.dumps([(name, parent, list(head), list(tail)) for name, parent, head, tail in bones])
     )
     save_preset(tmp_path / "preset.json", BoneMapping(RigKind.UE4, {part: tuple(n) for part, n in _NAMES.items()}))
+    human = ("hips", "spine", "chest", "upperChest", "neck", "head")
+    names = [*_NAMES["pelvis"], *_NAMES["spine"], *_NAMES["neck"], *_NAMES["head"]]
+    for side in ("left", "right"):
+        human += tuple(f"{side}{part}" for part in _VRM_LIMB)
+        names += [_NAMES[f"{side}_{part}"][0] for part in LIMB_PARTS]
+    document = {"nodes": [{"name": name} for name in names]}
+    (tmp_path / "plain.gltf").write_text(json.dumps(document))
+    told_bones = {bone: {"node": number} for number, bone in enumerate(human)}
+    document["extensions"] = {"VRMC_vrm": {"humanoid": {"humanBones": told_bones}}}
+    (tmp_path / "hero.gltf").write_text(json.dumps(document))
     monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "user"))
     monkeypatch.setenv("BLENDER_USER_SCRIPTS", str(tmp_path / "user" / "scripts"))
 
@@ -83,6 +94,9 @@ def test_retarget_reduce_strip_presets_and_bad_input(blender_program, package, t
     assert "expected a humanoid" in told["no_humanoid"]
     assert "is the captured armature itself" in told["itself"]
     assert "is the pelvis" in told["no_pelvis"]
+    assert "expected the same positive scale along all axes" in told["uneven"]
+    assert "expected the same positive scale along all axes" in told["mirrored"]
+    assert "states no human bones" in told["no_human_bones"]
     assert told["animated_by_mistake"] == []
     assert told["actions_by_mistake"] == 0
     assert told["recognised"] == [["FINISHED"], RigKind.UE4.value]
@@ -97,6 +111,11 @@ def test_retarget_reduce_strip_presets_and_bad_input(blender_program, package, t
     assert _worst_direction_deg(told["strip_heads"], motion) < 0.05
     assert told["saved"] == told["loaded"] == ["FINISHED"]
     assert told["kind_after_loading"] == RigKind.PRESET.value
+    assert told["vrm"] == told["held"] == told["override"] == ["FINISHED"]
+    assert told["kind_of_vrm"] == RigKind.VRM.value
+    # With planted feet, which is the default, and with constraints that held bones.
+    assert _worst_direction_deg(told["held_heads"], motion) < 2.0
+    assert _worst_direction_deg(told["override_heads"], motion) < 2.0
     assert "two armatures are called 'Cube'" in told["same_name"].replace("Two", "two")
     assert "is linked from" in told["linked"]
 

@@ -361,7 +361,7 @@ UNKNOWN = {
         ("mHindLimb1# mHindLimb2# mHindLimb3# mHindLimb4#", "mHindLimbsRoot", 0.5, (0.1, 0.0, 0.0),
          (0.0, 0.02, -0.25))),
     "makehuman": _rig(
-        RigKind.MATCHED, (".L", ".R"), "/root/spine05 spine04 spine03 spine02 spine01/neck01 neck02 neck03/head",
+        RigKind.MATCHED, (".L", ".R"), "/ root / spine05 spine04 spine03 spine02 spine01/neck01 neck02 neck03/head",
         "clavicle# upperarm01# lowerarm01# wrist# upperleg01# lowerleg01# foot# toe1-1#",
         ("toe2-1# toe2-2#", "foot#", 0.9, (0.03, 0.0, 0.0), (0.0, -0.025, 0.0)),
         *_fingers("wrist#", "finger{f}-{n}#", dict(zip(_ENGLISH, "12345", strict=True)))),
