@@ -3,6 +3,7 @@
 
 import bpy
 
+from .cleanup_settings import cleanup_arguments
 from .properties import settings_of
 from .video_facts import VideoFacts
 from .video_source import NoVideo, fov_deg
@@ -17,9 +18,7 @@ def capture_arguments(context: bpy.types.Context, facts: VideoFacts | None) -> l
         *("--fov", f"{fov_deg(context, facts):g}"),
         *("--model", settings.model or "landmarks"),
         *body_arguments(context),
-        *("--smoothing", settings.smoothing),
-        *("--foot-lock", settings.foot_lock),
-        *("--root-motion", settings.root_motion),
+        *cleanup_arguments(settings),
     ]
 
 

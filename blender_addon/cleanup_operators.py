@@ -7,8 +7,9 @@ from typing import Any
 import bpy
 
 from . import cleanup
-from .cleanup_properties import annotations
+from .cleanup_settings import DEFAULTS, OF_A_CAPTURE, annotations
 from .cleanup_state import read_state
+from .properties import settings_of
 
 
 class _CleanupOperator:
@@ -45,7 +46,7 @@ class SWINGTWIST_OT_refine(_CleanupOperator, bpy.types.Operator):
     __annotations__ = annotations()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        names = [name for name in cleanup.DEFAULTS if name != "contacts" and self.properties.is_property_set(name)]
+        names = [name for name in DEFAULTS if name != "contacts" and self.properties.is_property_set(name)]
         return self._refine(context, {name: getattr(self, name) for name in names})
 
 
@@ -97,7 +98,7 @@ class SWINGTWIST_OT_apply_contacts(_CleanupOperator, bpy.types.Operator):
     """Plant the feet by the Foot Contacts curves as they are in the dope sheet now"""
 
     bl_idname = "swingtwist.apply_contacts"
-    bl_label = "Apply Edited Contacts"
+    bl_label = "Apply Contacts"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._change(context, {})
@@ -110,7 +111,22 @@ class SWINGTWIST_OT_reset_cleanup(_CleanupOperator, bpy.types.Operator):
     bl_label = "Reset All"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self._change(context, dict(cleanup.DEFAULTS), detect_contacts=True)
+        return self._change(context, dict(DEFAULTS), detect_contacts=True)
+
+
+class SWINGTWIST_OT_keep_cleanup(_CleanupOperator, bpy.types.Operator):
+    """Clean new captures up as this one"""
+
+    bl_idname = "swingtwist.keep_cleanup"
+    bl_label = "For New"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        shown, settings = cleanup.shown_settings(context.object), settings_of(context)
+        for name in OF_A_CAPTURE:
+            if name != "height":  # is this person's own
+                setattr(settings, name, shown[name])
+        self.report({"INFO"}, "New captures are cleaned up like this one")
+        return {"FINISHED"}
 
 
 def _moment(context: bpy.types.Context) -> str:
@@ -123,6 +139,7 @@ def _moment(context: bpy.types.Context) -> str:
 _CLASSES = (
     SWINGTWIST_OT_refine, SWINGTWIST_OT_floor_here, SWINGTWIST_OT_level_here, SWINGTWIST_OT_reset_floor,
     SWINGTWIST_OT_reset_contacts, SWINGTWIST_OT_apply_contacts, SWINGTWIST_OT_reset_cleanup,
+    SWINGTWIST_OT_keep_cleanup,
 )  # fmt: skip
 
 

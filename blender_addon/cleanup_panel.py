@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part of the sidebar that cleans the active armature's motion up."""
+"""The part of the sidebar that says how motions are cleaned up: the active armature's, or those of new captures."""
 
 import bpy
 
 from . import cleanup
-from .cleanup_properties import FACTORS
+from .cleanup_settings import FACTORS
 from .cleanup_state import read_state
 from .panel_text import draw_text
+from .properties import settings_of
 
 
 class SWINGTWIST_PT_cleanup(bpy.types.Panel):
@@ -20,11 +21,9 @@ class SWINGTWIST_PT_cleanup(bpy.types.Panel):
         layout, state = self.layout, read_state(context.object)
         layout.use_property_split = True
         layout.use_property_decorate = False
+        settings = settings_of(context) if state is None else context.window_manager.swingtwist_cleanup
         if state is None:
-            layout.label(text="Select a captured armature", icon="ARMATURE_DATA")
-            return
-        settings = context.window_manager.swingtwist_cleanup
-        busy, message = cleanup.status(context.object)
+            draw_text(layout, context, "for new captures; select a captured armature to change its own", "INFO")
         layout.prop(settings, "smoothing")
         regions = layout.column(align=True)
         regions.enabled = settings.smoothing != "off"
@@ -36,16 +35,22 @@ class SWINGTWIST_PT_cleanup(bpy.types.Panel):
         gaps.prop(settings, "fill")
         layout.separator()
         layout.prop(settings, "foot_lock")
-        contacts = layout.row(align=True)
-        contacts.operator("swingtwist.apply_contacts", icon="KEYINGSET")
-        contacts.operator("swingtwist.reset_contacts", text="", icon="LOOP_BACK")
-        layout.label(text="Contacts are yours" if state.given_contacts else "Contacts are detected")
-        layout.separator()
-        _draw_floor(layout, settings, state)
+        if state is not None:
+            contacts = layout.row(align=True)
+            contacts.operator("swingtwist.apply_contacts", icon="KEYINGSET")
+            contacts.operator("swingtwist.reset_contacts", text="", icon="LOOP_BACK")
+            layout.label(text="Contacts are yours" if state.given_contacts else "Contacts are detected")
+            layout.separator()
+            _draw_floor(layout, settings, state)
         layout.separator()
         layout.prop(settings, "root_motion")
         layout.prop(settings, "height")
-        layout.operator("swingtwist.reset_cleanup", icon="LOOP_BACK")
+        if state is None:
+            return
+        row = layout.row(align=True)
+        row.operator("swingtwist.reset_cleanup", icon="LOOP_BACK")
+        row.operator("swingtwist.keep_cleanup", icon="FILE_TICK")
+        busy, message = cleanup.status(context.object)
         if busy:
             layout.label(text="Working", icon="SORTTIME")
         if message:
@@ -59,11 +64,11 @@ def _draw_floor(layout: bpy.types.UILayout, settings, state) -> None:
     feet.operator("swingtwist.floor_here", text="Left Foot").side = "left"
     feet.operator("swingtwist.floor_here", text="Right Foot").side = "right"
     row = column.row(align=True)
-    row.operator("swingtwist.level_here", text="Upright at This Frame")
+    row.operator("swingtwist.level_here", text="Upright Here")
     row.operator("swingtwist.reset_floor", text="", icon="LOOP_BACK")
     for word in settings.floor_at.split():
         side, _, moment = word.partition("@")
-        column.label(text=f"{side.capitalize()} foot on floor at {_seconds(moment)}", icon="CHECKMARK")
+        column.label(text=f"{side.capitalize()} foot at {_seconds(moment)}", icon="CHECKMARK")
     if settings.level_at:
         column.label(text=f"Upright at {_seconds(settings.level_at)}", icon="CHECKMARK")
 

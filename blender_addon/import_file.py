@@ -7,9 +7,10 @@ from pathlib import Path
 import bpy
 
 from . import person
+from .cleanup_settings import ROOT_MOTION_ITEMS, cleanup_arguments
 from .core import bone_maps, root_motion
 from .engine_run import EngineOperator, EngineRun, RunFailed
-from .properties import BONE_NAME_ITEMS, ROOT_MOTION_ITEMS, SwingtwistSettings, settings_of
+from .properties import BONE_NAME_ITEMS, SwingtwistSettings, settings_of
 
 FILE_PATTERN = "*.npz;*.pt;*.pk;*.pkl;*.bvh;*.npy"
 """What the file browser shows; what a file holds decides how it is read."""
@@ -71,9 +72,7 @@ def import_arguments(settings: SwingtwistSettings, path: Path, fps: str, up: str
         *("--out", str(folder / "motion.npz")),
         *("--people-folder", str(folder / "people")),
         *("--progress", "json"),
-        *("--smoothing", settings.smoothing),
-        *("--foot-lock", settings.foot_lock),
-        *("--root-motion", settings.root_motion),
+        *cleanup_arguments(settings),
     ]
 
 

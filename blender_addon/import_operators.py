@@ -8,9 +8,10 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from . import person
+from .cleanup_settings import ROOT_MOTION_ITEMS
 from .core import bone_maps, errors, root_motion
 from .import_file import FILE_PATTERN, UP_ITEMS, is_motion_file
-from .properties import BONE_NAME_ITEMS, ROOT_MOTION_ITEMS
+from .properties import BONE_NAME_ITEMS
 
 
 class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):

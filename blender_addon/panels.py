@@ -88,7 +88,7 @@ class SWINGTWIST_PT_video(_Sidebar, bpy.types.Panel):
             column.prop(settings, "focal_mm")
             column.prop(settings, "sensor_mm")
         elif context.scene.camera is None:
-            layout.label(text="The scene has no camera", icon="ERROR")
+            draw_text(layout, context, "The scene has no camera", "ERROR")
 
 
 class SWINGTWIST_UL_people(bpy.types.UIList):
@@ -117,7 +117,7 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
             layout.label(text="Nobody was found", icon="INFO")
             return
         if settings.tracks_job != current_job(context):
-            layout.label(text="Of another video or range", icon="ERROR")
+            draw_text(layout, context, "Of another video or range", "ERROR")
         row = layout.row()
         row.template_list("SWINGTWIST_UL_people", "", settings, "tracks", settings, "track", rows=3)
         if settings.track < len(settings.tracks):
@@ -125,7 +125,7 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
             picture = thumbnails.icon(track.thumbnail)
             if picture:
                 layout.template_icon(picture, scale=5.0)
-            layout.label(text=f"Person {track.person_id}: {track.frames} frames, score {track.score:.2f}")
+            draw_text(layout, context, f"Person {track.person_id}: {track.frames} frames, score {track.score:.2f}")
         row = layout.row(align=True)
         row.operator("swingtwist.split_track", icon="UNLINKED")
         row.operator("swingtwist.merge_tracks", text="Merge", icon="LINKED")
@@ -152,17 +152,17 @@ class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
         words = "free for commercial use" if settings.model in (LANDMARKS, "") else "see the list for its licence"
         for name, _, told in _chosen_model(settings):
             words = told.split(";")[-1].split(":")[0].strip() if name != LANDMARKS else words
-        layout.label(text=f"Model: {words}")
+        draw_text(layout, context, f"Model: {words}")
         layout.prop(settings, "body")
         if settings.body == "SMPL":
             layout.prop(settings, "body_file")
             layout.prop(settings, "gender")
-            layout.label(text="Body: as your SMPL licence says", icon="INFO")
+            draw_text(layout, context, "Body: as your SMPL licence says", "INFO")
         else:
-            layout.label(text="Body: free for commercial use")
+            draw_text(layout, context, "Body: free for commercial use")
         layout.prop(settings, "device")
         layout.separator()
-        for name in ("smoothing", "foot_lock", "root_motion", "bone_names", "start_frame", "jobs_folder"):
+        for name in ("bone_names", "start_frame", "jobs_folder"):
             layout.prop(settings, name)
         row = layout.row()
         row.scale_y = 1.5
@@ -184,7 +184,7 @@ def _draw_facts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     try:
         path = video_path(context)
     except NoVideo as problem:
-        layout.label(text=str(problem)[:1].upper() + str(problem)[1:], icon="INFO")
+        draw_text(layout, context, problem, "INFO")
         return
     answer = engine_jobs.questions.known(info_key(path))
     box = layout.box()
@@ -203,9 +203,8 @@ def _draw_facts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         else:
             box.operator("swingtwist.look_at_video", text=text, icon="VIEWZOOM")
         return
-    lines = box.column(align=True)
-    lines.label(text=f"{facts.width} x {facts.height} px, {facts.rate_text}")
-    lines.label(text=facts.length_text)
+    draw_text(box, context, f"{facts.width} x {facts.height} px, {facts.rate_text}")
+    draw_text(box, context, facts.length_text)
 
 
 def _draw_queue(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

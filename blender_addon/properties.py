@@ -6,20 +6,17 @@ from typing import Any
 import bpy
 
 from . import engine_jobs
-from .core import bone_maps, root_motion
+from .cleanup_settings import ROOT_MOTION_ITEMS, NewCaptureCleanup
+from .core import bone_maps
 
-ROOT_MOTION_ITEMS = [
-    (root_motion.RootMode.OFF.value, "In Place", "The character stays on the spot"),
-    (root_motion.RootMode.PLANAR.value, "Path", "The root bone follows the path over the floor"),
-    (root_motion.RootMode.PLANAR_YAW.value, "Path and Heading", "The root bone follows path and heading"),
-    (root_motion.RootMode.FULL.value, "Full", "The root bone carries heights too"),
-]
 BONE_NAME_ITEMS = [
     (bone_maps.BoneNaming.SMPL.value, "SMPL", "Pelvis, L_Hip, Spine1, ..."),
     (bone_maps.BoneNaming.MIXAMO.value, "Mixamo", "mixamorig:Hips, mixamorig:LeftUpLeg, ..."),
     (bone_maps.BoneNaming.UNREAL.value, "Unreal", "pelvis, thigh_l, spine_02, ..."),
 ]
 
+
+__all__ = ["BONE_NAME_ITEMS", "LANDMARKS", "ROOT_MOTION_ITEMS", "settings_of"]
 
 LANDMARKS = "landmarks"
 """The model that needs nothing added."""
@@ -64,7 +61,7 @@ class SwingtwistTrack(bpy.types.PropertyGroup):
     thumbnail: bpy.props.StringProperty()
 
 
-class SwingtwistSettings(bpy.types.PropertyGroup):
+class SwingtwistSettings(NewCaptureCleanup, bpy.types.PropertyGroup):
     source: bpy.props.EnumProperty(
         name="Source",
         description="Where the pictures come from",
@@ -209,29 +206,6 @@ class SwingtwistSettings(bpy.types.PropertyGroup):
         name="Job Folder",
         description="Where captures keep their work for clean-up and going on; empty is beside the video",
         subtype="DIR_PATH",
-    )
-    smoothing: bpy.props.EnumProperty(
-        name="Smoothing",
-        description="How much jitter is removed; can be changed later without detecting again",
-        items=[
-            ("off", "Off", "The raw capture"),
-            ("light", "Light", "Keeps the fastest movement"),
-            ("default", "Default", "For most clips"),
-            ("heavy", "Heavy", "For slow movement or a shaky picture"),
-        ],
-        default="default",
-    )
-    foot_lock: bpy.props.EnumProperty(
-        name="Foot Lock",
-        description="Pin feet to the floor while they stand",
-        items=[
-            ("auto", "Auto", "Where the feet touch the floor"),
-            ("always", "Always", "Throughout"),
-            ("off", "Off", "Never"),
-        ],
-    )
-    root_motion: bpy.props.EnumProperty(
-        name="Root Motion", description="What the root bone carries", items=ROOT_MOTION_ITEMS, default="planar+yaw"
     )
     bone_names: bpy.props.EnumProperty(name="Bone Names", description="Names of the bones", items=BONE_NAME_ITEMS)
     start_frame: bpy.props.IntProperty(name="First Frame", description="Scene frame of the first pose", default=1)

@@ -8,14 +8,15 @@ from typing import Any
 import bpy
 
 from . import engine_jobs
+from .cleanup_settings import OF_A_CAPTURE
 from .panel_text import sentence
 from .properties import settings_of
 from .video_source import NoVideo, video_path
 
 KEPT = (
     "range_unit", "slow_motion", "lens", "fov", "focal_mm", "sensor_mm", "sequence_rate", "max_people", "model", "body",
-    "body_file", "gender", "device", "smoothing", "foot_lock", "root_motion", "bone_names", "start_frame",
-    "jobs_folder",
+    "body_file", "gender", "device", "bone_names", "start_frame", "jobs_folder",
+    *(name for name in OF_A_CAPTURE if name != "height"),
 )  # fmt: skip
 """The settings that are no matter of one video."""
 

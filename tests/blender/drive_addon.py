@@ -38,7 +38,8 @@ def capture(video):
 told["missing"] = capture("missing.mp4")
 told["fail"] = capture("fail.mp4")
 told["crash"] = capture("crash.mp4")
-settings.foot_lock, settings.people, settings.person_id, settings.start_frame = "always", "ID", 4, 1
+settings.foot_lock, settings.people, settings.person_id, settings.start_frame = "grounding", "ID", 4, 1
+settings.smooth_arms = 0.5
 told["good"] = capture("good clip ü.mp4")
 scene = bpy.context.scene
 told["rate"] = [scene.render.fps, scene.render.fps_base, scene.frame_start, scene.frame_end]

@@ -87,6 +87,9 @@ told["corrections"] = [panel.floor_at, panel.level_at]
 panel.smooth_arms = 2.5
 told["pending"] = panel.smooth_arms
 bpy.ops.swingtwist.refine()
+bpy.ops.swingtwist.keep_cleanup()
+new = bpy.context.window_manager.swingtwist
+told["kept_for_new"] = [new.smooth_arms, hasattr(new, "floor_at")]
 bpy.ops.swingtwist.reset_floor()
 told["after_reset"] = [panel.floor_at, panel.level_at, panel.smooth_arms]
 bpy.ops.swingtwist.reset_cleanup()

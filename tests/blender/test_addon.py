@@ -124,7 +124,10 @@ def test_capture_import_export_and_cancel(blender_program, package, tmp_path, mo
     arguments = json.loads((tmp_path / "arguments.json").read_text())
     assert arguments[:2] == ["run", str(tmp_path / "hang.mp4")]
     assert arguments[arguments.index("--person") + 1] == "4"
-    assert arguments[arguments.index("--foot-lock") + 1] == "always"
+    assert arguments[arguments.index("--foot-lock") + 1] == "grounding"
+    assert arguments[arguments.index("--smooth-arms") + 1] == "0.5"
+    assert "--smooth-legs" not in arguments
+    build_parser().parse_args(arguments)
 
 
 def test_the_panel_gives_the_engine_only_options_it_has():
@@ -133,6 +136,6 @@ def test_the_panel_gives_the_engine_only_options_it_has():
     given = ["run", "x.mp4", "--out", "y.npz", "--job", "y.mocap", "--progress", "json", "--progress-poses"]
     for people in (["--person", "largest"], ["--person", "2"], ["--all-people"]):
         for smoothing in ("off", "light", "default", "heavy"):
-            for lock in ("auto", "always", "off"):
+            for lock in ("auto", "always", "off", "grounding"):
                 rest = ["--smoothing", smoothing, "--foot-lock", lock, "--root-motion", "planar+yaw"]
                 build_parser().parse_args([*given, *people, *rest])

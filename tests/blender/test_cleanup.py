@@ -76,6 +76,8 @@ def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
     assert told["corrections"] == [f"left@{time_a}#4 right@{time_b}#4", f"{time_b}#4"]
     assert told["pending"] == 2.5
     assert told["after_reset"] == ["", "", 2.5]
+    # The moments of one motion are not for new captures.
+    assert told["kept_for_new"] == [2.5, False]
     assert told["all_reset"] == ["default", 1.0]
 
     assert b"Armature" in (tmp_path / "cleaned.fbx").read_bytes()
@@ -101,7 +103,7 @@ def test_the_addon_knows_the_engines_defaults():
 
     from engine.settings import Settings
 
-    tree = ast.parse((ROOT / "blender_addon" / "cleanup.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / "blender_addon" / "cleanup_settings.py").read_text(encoding="utf-8"))
     node = next(
         node for node in tree.body if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "DEFAULTS"
     )
