@@ -67,11 +67,12 @@ FAILURES = (NoVideo, UnfitRange, EngineMissing, OSError)
 """What keeps a job from being queued; the message says why."""
 
 
-class SWINGTWIST_OT_capture(bpy.types.Operator):
-    """Capture the people of the video as keyed armatures; while something runs, it waits in the queue"""
+class QueueOperator:
+    """What operators share that put one job into the queue: at once in a window, waiting for its end without one."""
 
-    bl_idname = "swingtwist.capture"
-    bl_label = "Capture Motion"
+    def _queue(self, context: bpy.types.Context) -> Job:
+        """Queue the job. Raises what FAILURES names."""
+        raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if bpy.app.background:
@@ -91,10 +92,20 @@ class SWINGTWIST_OT_capture(bpy.types.Operator):
 
     def _start(self, context: bpy.types.Context) -> Job | None:
         try:
-            return start_capture(context)
+            return self._queue(context)
         except FAILURES as error:
             self.report({"ERROR"}, sentence(error))
             return None
+
+
+class SWINGTWIST_OT_capture(QueueOperator, bpy.types.Operator):
+    """Capture the people of the video as keyed armatures; while something runs, it waits in the queue"""
+
+    bl_idname = "swingtwist.capture"
+    bl_label = "Capture Motion"
+
+    def _queue(self, context: bpy.types.Context) -> Job:
+        return start_capture(context)
 
 
 def report_end(operator: bpy.types.Operator, job: Job) -> set[str]:

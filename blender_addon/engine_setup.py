@@ -18,6 +18,7 @@ from .doctor_report import Report
 from .engine_home import EngineHome, ForeignFolder, HomeState, Stage
 from .engine_process import ChildProcess, EngineMissing
 from .engine_wheel import EngineWheel, is_older
+from .folder_lock import FolderInUse, FolderLock
 from .pip_output import PipProgress
 from .python_search import FoundPython, UnsuitablePython
 
@@ -85,6 +86,7 @@ class Setup:
         self.log_tail: deque[str] = deque(maxlen=_LOG_TAIL)
         self.report: Report | None = None
         self._home, self._wheel, self._options = home, wheel, options
+        self._lock = FolderLock(home.folder)
         self._state = HomeState()
         self._child: ChildProcess | None = None
         self._log: TextIO | None = None
@@ -103,7 +105,7 @@ class Setup:
             where = error.filename or self._home.folder
             reason = error.strerror or str(error)
             raise SetupFailed(f"cannot write {where} ({reason}); make the folder writable or free space") from error
-        except (ForeignFolder, UnsuitablePython, EngineMissing, doctor_report.NoReport) as error:
+        except (ForeignFolder, FolderInUse, UnsuitablePython, EngineMissing, doctor_report.NoReport) as error:
             self._close()
             raise SetupFailed(str(error)) from error
         except SetupFailed:
@@ -117,6 +119,7 @@ class Setup:
 
     def _whole(self) -> _Work:
         self._check_options()
+        self._lock.take()
         self._state = self._home.open()
         self._log = open(self._home.log, "w", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._say(f"Engine {self._wheel.version} into {self._home.folder}")
@@ -302,3 +305,4 @@ class Setup:
             self._log = None
             with contextlib.suppress(OSError):
                 self._home.tidy()
+        self._lock.release()

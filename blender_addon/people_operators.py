@@ -7,9 +7,8 @@ from typing import Any
 import bpy
 
 from . import engine_jobs
-from .capture import FAILURES, report_end, watch_escape
+from .capture import FAILURES, QueueOperator
 from .job_queue import Job
-from .panel_text import sentence
 from .properties import settings_of
 from .video_facts import VideoFacts
 from .video_source import NoVideo, job_folders, range_s, source_arguments, video_path
@@ -78,35 +77,15 @@ def time_of_scene(context: bpy.types.Context, facts: VideoFacts | None) -> float
     return range_s(context, facts)[0] + frame / float(facts.fps)
 
 
-class _Search:
+class _Search(QueueOperator):
     """What the operators that run a search share."""
 
     def _more(self, context: bpy.types.Context) -> list[str]:
         """The search's own arguments. Raises what FAILURES names."""
         return []
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if bpy.app.background:
-            return self.execute(context)
-        if self._start(context) is None:
-            return {"CANCELLED"}
-        watch_escape()
-        return {"FINISHED"}
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        # From a script: neither timers nor modal handlers may run, so wait here.
-        job = self._start(context)
-        if job is None:
-            return {"CANCELLED"}
-        engine_jobs.wait(context, job)
-        return report_end(self, job)
-
-    def _start(self, context: bpy.types.Context) -> Job | None:
-        try:
-            return start_search(context, *self._more(context))
-        except FAILURES as error:
-            self.report({"ERROR"}, sentence(error))
-            return None
+    def _queue(self, context: bpy.types.Context) -> Job:
+        return start_search(context, *self._more(context))
 
 
 class SWINGTWIST_OT_find_people(_Search, bpy.types.Operator):

@@ -14,6 +14,7 @@ from .engine_location import engine_home, engine_path, preferences_of, python_of
 from .engine_process import EngineMissing
 from .engine_setup import Setup, SetupFailed, SetupOptions
 from .engine_wheel import DamagedWheel, EngineWheel, carried_wheel
+from .folder_lock import FolderInUse, FolderLock
 from .panel_text import sentence
 
 _TICK_S = 0.1
@@ -83,38 +84,78 @@ class SetupRun:
 run = SetupRun()
 
 
-class SWINGTWIST_OT_setup_engine(bpy.types.Operator):
+class _Begins:
+    """What the operators share that begin a set-up or a check: a timer in a window, waiting without one."""
+
+    @staticmethod
+    def _new() -> "Setup | EngineCheck":
+        """What is begun. Raises one of _FAILURES."""
+        raise NotImplementedError
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return run.job is None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            run.start(self._new())
+        except _FAILURES as error:
+            self.report({"ERROR"}, sentence(error))
+            return {"CANCELLED"}
+        # A timer outlives the window that the button is in, and a loaded file.
+        bpy.app.timers.register(run.tick, first_interval=_TICK_S, persistent=True)
+        return {"FINISHED"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        told = ""
+        try:
+            run.start(self._new())
+            while run.step():
+                if isinstance(run.job, Setup) and run.job.step_now.title != told:
+                    told = run.job.step_now.title
+                    self.report({"INFO"}, told)
+                time.sleep(_TICK_S)
+        except _FAILURES as error:
+            self.report({"ERROR"}, sentence(error))
+            return {"CANCELLED"}
+        finally:
+            run.stop("Stopped; nothing that was done is lost")  # an interruption from the keyboard
+        self.report({"INFO"}, setup_state().message)
+        return {"FINISHED"}
+
+
+class SWINGTWIST_OT_setup_engine(_Begins, bpy.types.Operator):
     """Make an environment for the capture engine and install it there; nothing goes into Blender's own Python"""
 
     bl_idname = "swingtwist.setup_engine"
     bl_label = "Set Up the Engine"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return run.job is None
+    @staticmethod
+    def _new() -> Setup:
+        wheel = wheel_of_this_addon()
+        if isinstance(wheel, str):
+            raise DamagedWheel(wheel)
+        preferences = preferences_of(bpy.context)
+        options = SetupOptions(
+            python=bpy.path.abspath(preferences.setup_python) if preferences.setup_python else "",
+            wheels_folder=bpy.path.abspath(preferences.wheels_folder) if preferences.wheels_folder else "",
+            online=getattr(bpy.app, "online_access", True),  # Blender asks for it from 4.2 on
+            last_pythons=python_of_blender(),
+        )
+        return Setup(engine_home(), wheel, options)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return _begin(self, _new_setup) if not bpy.app.background else self.execute(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return _wait(self, _new_setup)
-
-
-class SWINGTWIST_OT_check_engine(bpy.types.Operator):
+class SWINGTWIST_OT_check_engine(_Begins, bpy.types.Operator):
     """Ask the engine what it lacks"""
 
     bl_idname = "swingtwist.check_engine"
     bl_label = "Check"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return run.job is None
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return _begin(self, _new_check) if not bpy.app.background else self.execute(context)
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return _wait(self, _new_check)
+    @staticmethod
+    def _new() -> EngineCheck:
+        return EngineCheck(engine_path(bpy.context))
 
 
 class SWINGTWIST_OT_cancel_setup(bpy.types.Operator):
@@ -146,15 +187,19 @@ class SWINGTWIST_OT_remove_engine(bpy.types.Operator):
         return context.window_manager.invoke_confirm(self, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        state = setup_state()
+        state, home = setup_state(), engine_home()
+        lock = FolderLock(home.folder)
         try:
-            engine_home().remove()
-        except ForeignFolder as error:
+            lock.take()
+            home.remove()
+        except (ForeignFolder, FolderInUse) as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
         except OSError as error:
             self.report({"ERROR"}, f"Cannot delete {error.filename} ({error.strerror}); close what uses it")
             return {"CANCELLED"}
+        finally:
+            lock.release()
         run.report = None
         state.failed, state.message = False, "Removed"
         return {"FINISHED"}
@@ -187,53 +232,6 @@ def wheel_of_this_addon() -> "EngineWheel | str":
     except DamagedWheel as error:
         return sentence(error)
     return wheel or "This add-on was built without the engine; name an engine below"
-
-
-def _new_setup() -> Setup:
-    wheel = wheel_of_this_addon()
-    if isinstance(wheel, str):
-        raise DamagedWheel(wheel)
-    preferences = preferences_of(bpy.context)
-    options = SetupOptions(
-        python=bpy.path.abspath(preferences.setup_python) if preferences.setup_python else "",
-        wheels_folder=bpy.path.abspath(preferences.wheels_folder) if preferences.wheels_folder else "",
-        online=getattr(bpy.app, "online_access", True),  # Blender asks for it from 4.2 on
-        last_pythons=python_of_blender(),
-    )
-    return Setup(engine_home(), wheel, options)
-
-
-def _new_check() -> EngineCheck:
-    return EngineCheck(engine_path(bpy.context))
-
-
-def _begin(operator: bpy.types.Operator, make) -> set[str]:
-    try:
-        run.start(make())
-    except _FAILURES as error:
-        operator.report({"ERROR"}, sentence(error))
-        return {"CANCELLED"}
-    # A timer outlives the window that the button is in, and a loaded file.
-    bpy.app.timers.register(run.tick, first_interval=_TICK_S, persistent=True)
-    return {"FINISHED"}
-
-
-def _wait(operator: bpy.types.Operator, make) -> set[str]:
-    told = ""
-    try:
-        run.start(make())
-        while run.step():
-            if isinstance(run.job, Setup) and run.job.step_now.title != told:
-                told = run.job.step_now.title
-                operator.report({"INFO"}, told)
-            time.sleep(_TICK_S)
-    except _FAILURES as error:
-        operator.report({"ERROR"}, sentence(error))
-        return {"CANCELLED"}
-    finally:
-        run.stop("Stopped; nothing that was done is lost")  # an interruption from the keyboard
-    operator.report({"INFO"}, setup_state().message)
-    return {"FINISHED"}
 
 
 def _redraw() -> None:

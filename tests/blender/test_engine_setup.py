@@ -209,6 +209,19 @@ def test_cancel_in_the_middle_kills_at_once_and_the_next_run_resumes(addon, make
     assert home.read().stage.value == "verified"
 
 
+def test_two_blenders_do_not_set_up_one_folder_at_once(addon, make, home):
+    first, second = make(), make()
+    finish(first, until=lambda: first.step_now.title == "Make the environment" and first._child is not None)
+    message = failure(addon, second)
+    assert message == f"another Blender works on the engine in {home.folder}; wait until it is done, then try again"
+    second.cancel()  # ends nothing of the first's
+    assert first._child is not None
+    assert home.temporary.is_dir()
+    first.cancel()
+    finish(make())
+    assert home.read().stage.value == "verified"
+
+
 def test_downloads_of_an_interrupted_setup_are_used_again(addon, make, home, tmp_path, monkeypatch):
     index = tmp_path / "index"
     arrived = write_wheel(index, "dummy_dependency", "1.0", {"dummy_dependency.py": ""})
