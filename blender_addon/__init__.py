@@ -13,6 +13,7 @@ from . import (
     headless,
     import_file,
     import_operators,
+    old_captures,
     panels,
     people_operators,
     preferences,
@@ -37,7 +38,7 @@ bl_info = {
 _MODULES = (
     setup_operators, preferences, properties, character_table, cleanup, cleanup_properties, capture, import_file,
     people_operators, video_camera, user_defaults, import_operators, export_operators, cleanup_operators,
-    retarget_operators, panels, cleanup_panel, retarget_panel, export_panel, headless,
+    retarget_operators, old_captures, panels, cleanup_panel, retarget_panel, export_panel, headless,
 )  # fmt: skip
 
 

@@ -106,6 +106,23 @@ scene, armature = bpy.context.scene, bpy.context.object
 panel = bpy.context.window_manager.swingtwist_cleanup
 told["reopened"] = refine(smoothing="heavy")
 pid = int((folder / "worker.pid").read_text())
+from swingtwist import job_folders, old_captures  # noqa: E402
+
+kept = job_folders.jobs_folder()
+for name in ("one.mocap", "two.mocap"):
+    (kept / name).mkdir(parents=True)
+    (kept / name / "frames.npz").write_bytes(bytes(1_500_000))
+(kept / "mine").mkdir()
+used = kept / "used.mocap"
+shutil.copytree(job, used)
+state = json.loads(armature["swingtwist_cleanup"])
+armature["swingtwist_cleanup"] = json.dumps({**state, "job": str(used)})
+told["captures"] = old_captures.captures_of_this_blender().text
+bpy.ops.swingtwist.remove_captures()
+told["captures_left"] = sorted(path.name for path in kept.iterdir())
+bpy.ops.swingtwist.remove_captures(also_used=True)
+told["captures_gone"] = sorted(path.name for path in kept.iterdir())
+armature["swingtwist_cleanup"] = json.dumps(state)
 shutil.rmtree(job)
 told["gone"] = refine(smoothing="off")
 bpy.ops.preferences.addon_disable(module="swingtwist")

@@ -82,6 +82,9 @@ def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
 
     assert b"Armature" in (tmp_path / "cleaned.fbx").read_bytes()
     assert (tmp_path / "cleaned.glb").stat().st_size > 10_000
+    assert told["captures"].startswith("2 captures, 3 MB; 1 more of people in this file, ")
+    assert told["captures_left"] == ["mine", "used.mocap"]
+    assert told["captures_gone"] == ["mine"]
     assert told["worker_after_load"] in ("gone", "Z")
     assert told["worker_after_disable"] in ("gone", "Z")
     assert f"{job} is gone; capture the video again" in told["gone"]["outcome"]
