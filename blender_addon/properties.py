@@ -121,7 +121,7 @@ class SwingtwistSettings(NewCaptureCleanup, bpy.types.PropertyGroup):
         precision=3,
     )
     slow_motion: bpy.props.FloatProperty(
-        name="Slow Motion",
+        name="Slowed",
         description="How many times slower than life the video plays: 240 fps footage shown at 30 is 8",
         default=1.0,
         min=0.05,
@@ -137,14 +137,14 @@ class SwingtwistSettings(NewCaptureCleanup, bpy.types.PropertyGroup):
         ],
     )
     fov: bpy.props.FloatProperty(
-        name="Field of View",
+        name="View (°)",
         description="Degrees along the longer side of the picture; 55 suits a phone's main camera",
         default=55.0,
         min=5.0,
         max=150.0,
     )
     focal_mm: bpy.props.FloatProperty(
-        name="Focal Length", description="Focal length of the lens, millimetres", default=35.0, min=1.0, max=1000.0
+        name="Focal", description="Focal length of the lens, millimetres", default=35.0, min=1.0, max=1000.0
     )
     sensor_mm: bpy.props.FloatProperty(
         name="Sensor",
@@ -203,12 +203,12 @@ class SwingtwistSettings(NewCaptureCleanup, bpy.types.PropertyGroup):
         ],
     )
     jobs_folder: bpy.props.StringProperty(
-        name="Job Folder",
+        name="Folder",
         description="Where captures keep their work for clean-up and going on; empty is beside the video",
         subtype="DIR_PATH",
     )
-    bone_names: bpy.props.EnumProperty(name="Bone Names", description="Names of the bones", items=BONE_NAME_ITEMS)
-    start_frame: bpy.props.IntProperty(name="First Frame", description="Scene frame of the first pose", default=1)
+    bone_names: bpy.props.EnumProperty(name="Bones", description="Names of the bones", items=BONE_NAME_ITEMS)
+    start_frame: bpy.props.IntProperty(name="Frame", description="Scene frame of the first pose", default=1)
 
     running: bpy.props.BoolProperty()
     stopping: bpy.props.BoolProperty()
