@@ -10,19 +10,23 @@ from rig.local_regression import smooth_series
 from rig.motion import Motion
 from rig.skeleton import CONTACT_NAMES
 
+from .camera import Camera
+from .confidence import expected_error_m
 from .errors import InputError
 
 
 @dataclass(frozen=True)
 class ContactConfig:
-    """What counts as standing on the floor.
+    """What counts as standing on the floor: the log odds are gain ln(speed_m_s / speed) - height / spread.
 
-    height_m, height_width_m   height above the person's own ground at which contact is as likely as not, and the
-                               width of that transition
-    depth_m                    a point farther below that ground is no contact either: the floor is wrong there
-    speed_m_s, speed_width_m_s the same for speed
-    still_speed_m_s            the same for a point that is still in the picture: it may only seem to move along its
-                               line of sight
+    speed_m_s                  speed at which a point at ground height stands as likely as not
+    speed_gain                 how much a speed that is e times higher says
+    least_speed_m_s            slower is no surer
+    along_share                part for which speed along the line of sight counts, which one camera sees worst
+    height_m, error_share      spread of the height, m, of points that are seen exactly, and what a part of the error
+                               expected of the foot (`expected_error_m`) adds to it
+    depth_m                    a point farther below the ground is no contact either: the floor is wrong there
+    learned_share              part for which the log odds of a network count
     flat_height_m              toes up to this high count as down while their heel stands and they are slower than
     flat_speed_m_s             this: a foot seen tilted, not a step
     speed_window_s             standard deviation of the window speed is measured over, s
@@ -34,15 +38,17 @@ class ContactConfig:
     min_contact_s, min_gap_s   shorter contacts are dropped, shorter interruptions are bridged, s
     """
 
-    height_m: float = 0.065
-    height_width_m: float = 0.02
+    speed_m_s: float = 0.6
+    speed_gain: float = 1.6
+    least_speed_m_s: float = 0.1
+    along_share: float = 0.25
+    height_m: float = 0.03
+    error_share: float = 0.5
     depth_m: float = 0.2
-    speed_m_s: float = 0.65
-    speed_width_m_s: float = 0.15
-    still_speed_m_s: float = 0.8
+    learned_share: float = 0.6
     flat_height_m: float = 0.15
     flat_speed_m_s: float = 0.4
-    speed_window_s: float = 0.05
+    speed_window_s: float = 0.07
     ground_window_s: float = 0.8
     ground_limit_m: float = 0.15
     on: float = 0.5
@@ -56,31 +62,40 @@ _DEFAULT = ContactConfig()
 _JUST_NO = float(np.nextafter(0.5, 0.0))
 
 
-def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
+def detect_contacts(
+    motion: Motion,
+    config: ContactConfig = _DEFAULT,
+    camera: Camera | None = None,
+    learned: np.ndarray | None = None,
+) -> Motion:
     """The motion with `contacts` (T, 4): how surely each heel and big toe stands on the floor (y = 0).
 
     The motion's own `contacts` say how surely the picture shows each point standing (`mark_still_feet`; 0 says
     nothing): that is evidence for standing even where the foot seems to float or to move along the line of sight.
+    camera   that saw the motion: movement along its lines of sight counts for less
+    learned  (T, 4) how likely a network finds each contact, 0..1; NaN where it says nothing
     A value of at least 0.5 is contact, after hysteresis and minimum durations; the rest of the value is the raw
-    probability from height and speed. A foot seen with less than `min_confidence` has no contact: a guessed foot
-    must not hold the body.
+    probability. A foot seen with less than `min_confidence` has no contact: a guessed foot must not hold the body.
     Raises InputError when the skeleton has no heels and toes.
     """
     points = foot_points(motion)
+    owners = [motion.skeleton.landmark_joints[i] for i in contact_landmarks(motion)]
+    confidence = motion.confidence[:, owners]
     height_m = points[..., 1] - ground_height_m(motion.times_s, points[..., 1].min(axis=1), config)[:, None]
-    speed_m_s = point_speeds_m_s(motion.times_s, points, config.speed_window_s)
+    height_m = height_m - sole_heights_m(motion)
     height_m = height_m - _seeming_height_m(motion, height_m)
-    low = sigmoid((config.height_m - height_m) / config.height_width_m)
-    low *= sigmoid((height_m + config.depth_m) / config.height_width_m)
-    slow = sigmoid((config.speed_m_s - speed_m_s) / config.speed_width_m_s)
-    hardly = sigmoid((config.still_speed_m_s - speed_m_s) / config.speed_width_m_s)
-    slow = np.maximum(slow, hardly * motion.contacts)
-    probability = low * slow
+    speed_m_s = _speeds_across_m_s(motion, points, camera, config)
+    spread_m = np.hypot(config.height_m, config.error_share * expected_error_m(confidence))
+    odds = config.speed_gain * np.log(config.speed_m_s / np.maximum(speed_m_s, config.least_speed_m_s))
+    odds -= np.maximum(height_m, 0.0) / spread_m
+    if learned is not None:
+        sure = np.clip(learned, 0.01, 0.99)
+        odds += config.learned_share * np.nan_to_num(np.log(sure / (1.0 - sure)))
+    probability = sigmoid(odds) * sigmoid((height_m + config.depth_m) / config.height_m)
     # Nobody rests on a heel with the toes up for long: a quiet foot whose heel stands, stands flat.
     toes, heels = [1, 3], [0, 2]
-    near = sigmoid((config.flat_height_m - height_m[:, toes]) / config.height_width_m)
-    quiet = sigmoid((config.flat_speed_m_s - speed_m_s[:, toes]) / config.speed_width_m_s)
-    probability[:, toes] = np.maximum(probability[:, toes], probability[:, heels] * near * quiet)
+    flat = (height_m[:, toes] < config.flat_height_m) & (speed_m_s[:, toes] < config.flat_speed_m_s)
+    probability[:, toes] = np.maximum(probability[:, toes], probability[:, heels] * flat)
     # A heel that the picture shows on the floor is there, however the foot was thought to be tilted.
     probability[:, heels] = np.maximum(probability[:, heels], probability[:, toes] * motion.contacts[:, heels])
     contacts = np.empty_like(probability)
@@ -88,9 +103,20 @@ def detect_contacts(motion: Motion, config: ContactConfig = _DEFAULT) -> Motion:
         state = _held(motion.times_s, probability[:, column], config)
         value = probability[:, column]
         contacts[:, column] = np.where(state, np.maximum(value, 0.5), np.minimum(value, _JUST_NO))
-    owners = [motion.skeleton.landmark_joints[i] for i in contact_landmarks(motion)]
-    hidden = motion.confidence[:, owners] < config.min_confidence
+    hidden = confidence < config.min_confidence
     return replace(motion, contacts=np.where(hidden, np.minimum(contacts, _JUST_NO), contacts))
+
+
+def _speeds_across_m_s(motion: Motion, points: np.ndarray, camera: Camera | None, config: ContactConfig) -> np.ndarray:
+    """(T, 4) speeds of points (T, 4, 3), m/s; what lies along the line of sight counts for less, for nothing where the
+    picture shows the point standing."""
+    velocity = point_velocities_m_s(motion.times_s, points, config.speed_window_s)
+    if camera is None:
+        return np.linalg.norm(velocity, axis=-1)
+    sight = camera.sight(points)
+    along = np.sum(velocity * sight, axis=-1, keepdims=True) * sight
+    share = config.along_share * (1.0 - motion.contacts)
+    return np.linalg.norm(velocity - along + share[..., None] * along, axis=-1)
 
 
 def _seeming_height_m(motion: Motion, height_m: np.ndarray) -> np.ndarray:
@@ -99,7 +125,7 @@ def _seeming_height_m(motion: Motion, height_m: np.ndarray) -> np.ndarray:
     A foot that floats or sinks, though the picture shows it standing, stands; which of its points, their difference in
     height says.
     """
-    lowest = (height_m - sole_heights_m(motion)).reshape(-1, 2, 2).min(axis=2)
+    lowest = height_m.reshape(-1, 2, 2).min(axis=2)
     stands = motion.contacts.reshape(-1, 2, 2).max(axis=2)
     return np.repeat(stands * lowest, 2, axis=1)
 
@@ -111,12 +137,16 @@ def foot_points(motion: Motion) -> np.ndarray:
 
 
 def point_speeds_m_s(times_s: np.ndarray, points: np.ndarray, window_s: float) -> np.ndarray:
-    """(T, P, 3) positions, m, to (T, P) speeds, m/s, by central differences of positions smoothed over `window_s`."""
+    """(T, P, 3) positions, m, to (T, P) speeds, m/s, see `point_velocities_m_s`."""
+    return np.linalg.norm(point_velocities_m_s(times_s, points, window_s), axis=-1)
+
+
+def point_velocities_m_s(times_s: np.ndarray, points: np.ndarray, window_s: float) -> np.ndarray:
+    """(T, P, 3) positions, m, to velocities, m/s, by central differences of positions smoothed over `window_s`."""
     if len(points) < 2:
-        return np.zeros(points.shape[:2])
+        return np.zeros(points.shape)
     flat = smooth_series(times_s, points.reshape(len(points), -1), window_s)
-    velocity = np.gradient(flat, times_s, axis=0).reshape(points.shape)
-    return np.linalg.norm(velocity, axis=-1)
+    return np.gradient(flat, times_s, axis=0).reshape(points.shape)
 
 
 def ground_height_m(times_s: np.ndarray, lowest_m: np.ndarray, config: ContactConfig = _DEFAULT) -> np.ndarray:

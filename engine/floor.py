@@ -41,18 +41,22 @@ _DEFAULT = FloorConfig()
 
 
 def settle_on_floor(
-    motions: Sequence[Motion], camera: Camera, config: FloorConfig = _DEFAULT
+    motions: Sequence[Motion],
+    camera: Camera,
+    learned_down: Sequence[np.ndarray] = (),
+    config: FloorConfig = _DEFAULT,
 ) -> tuple[list[Motion], Camera]:
     """Everybody and the camera in a world whose y is up, whose floor is y = 0 and whose heading is the camera's.
 
     The origin lies on the floor below the first pelvis seen; somebody who faces the camera faces +z. What the
-    camera sees stays exactly the same, and so do jumps. See `gravity.find_up` for the slope of the floor.
+    camera sees stays exactly the same, and so do jumps. See `gravity.find_up` for the slope of the floor and for
+    learned_down.
     Raises InputError when there is no motion.
     """
     if not motions:
         raise InputError("there is no motion to settle on a floor, expected at least one person")
     feet = [_feet(motion, config) for motion in motions]
-    normal = find_up(motions, feet, camera, config.gravity)
+    normal = find_up(motions, feet, camera, config.gravity, learned_down)
     height = _floor_height(motions, feet, normal, config)
 
     right = camera_axes(camera)[0]

@@ -15,7 +15,7 @@ from rig.rotations import rotvec_to_rotmat
 from rig.skeleton import CONTACT_NAMES, JOINT
 
 from .camera import Camera
-from .contacts import ContactConfig, detect_contacts, foot_points, intervals, sole_heights_m
+from .contacts import ContactConfig, contact_landmarks, detect_contacts, foot_points, intervals, sole_heights_m
 from .ik.refine import refine_chain
 
 
@@ -61,7 +61,7 @@ class FootLockConfig:
     across_m: float = 0.03
     along_m: float = 0.15
     along_share: float = 0.5
-    split_m: float = 0.06
+    split_m: float = 0.12
     wander_s: float = 0.5
     root_share: float = 0.25
     root_s: float = 0.25
@@ -73,8 +73,10 @@ class FootLockConfig:
 
 
 _DEFAULT = FootLockConfig()
-_ALWAYS_CONTACTS = ContactConfig(height_m=0.10, height_width_m=0.02, speed_m_s=1.0, speed_width_m_s=0.2)
+_ALWAYS_CONTACTS = ContactConfig(height_m=0.08, speed_m_s=1.5)
 _SIDES = ("left", "right")
+_SHARPNESS = 4
+_LENGTH_STEPS = 4  # a toe may share its stand with two heels, and so a foot's length with both
 
 
 def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT, camera: Camera | None = None) -> Motion:
@@ -141,33 +143,75 @@ class _Pins:
         return _Pins(self.places[rows], self.weights[rows])
 
 
+@dataclass
+class _Stand:
+    """One contact in frames [start, stop): where its point belongs in each of them, place (N, 3) m."""
+
+    start: int
+    stop: int
+    place: np.ndarray
+
+
 def _pins(motion: Motion, config: FootLockConfig, camera: Camera | None) -> _Pins:
     points = foot_points(motion)
-    grounding = config.mode is FootLockMode.GROUNDING
-    floored = _floor_places(points, sole_heights_m(motion), config, None if grounding else camera)
+    stands = [_stands(motion, points, column, config, camera) for column in range(points.shape[1])]
+    if config.mode is not FootLockMode.GROUNDING:
+        landmarks = motion.skeleton.rest_landmarks[contact_landmarks(motion)]
+        for heel in (0, 2):
+            _keep_length(stands[heel], stands[heel + 1], float(np.linalg.norm(landmarks[heel + 1] - landmarks[heel])))
     places, weights = points.copy(), np.zeros(points.shape[:2])
-    for column in range(points.shape[1]):
-        taken = np.zeros(len(motion))
-        for start, stop in intervals(motion.contacts[:, column] >= 0.5):
-            place = floored[start:stop, column]
-            if not grounding:
-                place = _place(motion.times_s[start:stop], place, config)
-            away = _unlikeliness_m(points[start:stop, column], place, config, camera)
-            sure = config.given or config.mode is FootLockMode.ALWAYS
-            if not sure and np.median(away) > config.max_correction_m:
-                continue
-            way_m = np.linalg.norm(place - points[start:stop, column], axis=1)[[0, -1]]
-            weight = _eased(motion.times_s, start, stop, config.ease_s + config.ease_s_m * way_m)
+    for column, point in enumerate(np.swapaxes(points, 0, 1)):
+        for stand in stands[column]:
+            way = stand.place - point[stand.start : stand.stop]
+            ease_s = config.ease_s + config.ease_s_m * np.linalg.norm(way, axis=1)[[0, -1]]
+            weight = _eased(motion.times_s, stand.start, stand.stop, ease_s)
             # Outside its contact the correction itself is kept, not the place: the foot is not dragged back.
-            correction = np.zeros_like(points[:, column])
-            correction[start:stop] = place - points[start:stop, column]
-            correction[:start] = correction[start]
-            correction[stop:] = correction[stop - 1]
-            nearer = weight > taken
-            places[nearer, column] = (points[:, column] + correction)[nearer]
+            correction = np.zeros_like(point)
+            correction[stand.start : stand.stop] = way
+            correction[: stand.start] = way[0]
+            correction[stand.stop :] = way[-1]
+            nearer = weight > weights[:, column]
+            places[nearer, column] = (point + correction)[nearer]
             weights[:, column] = np.maximum(weights[:, column], weight)
-            taken = np.maximum(taken, weight)
     return _Pins(places, weights)
+
+
+def _stands(
+    motion: Motion, points: np.ndarray, column: int, config: FootLockConfig, camera: Camera | None
+) -> list[_Stand]:
+    """The contacts of one of the points (T, 4, 3) that are believed."""
+    grounding = config.mode is FootLockMode.GROUNDING
+    soles_m = sole_heights_m(motion)
+    found = []
+    for start, stop in intervals(motion.contacts[:, column] >= 0.5):
+        here = points[start:stop]
+        place = _floor_places(here, soles_m, config, None if grounding else camera)[:, column]
+        if not grounding:
+            place = _place(motion.times_s[start:stop], place, config)
+        away = _unlikeliness_m(here[:, column], place, config, camera)
+        sure = config.given or config.mode is FootLockMode.ALWAYS
+        if sure or np.median(away) <= config.max_correction_m:
+            found.append(_Stand(start, stop, place))
+    return found
+
+
+def _keep_length(heels: list[_Stand], toes: list[_Stand], length_m: float) -> None:
+    """Move places of one foot's heel and toe, in place, until they are a foot's length apart while both stand."""
+    together = [
+        (heel, toe, slice(max(heel.start, toe.start), min(heel.stop, toe.stop)))
+        for heel in heels
+        for toe in toes
+        if heel.start < toe.stop and toe.start < heel.stop
+    ]
+    for _ in range(_LENGTH_STEPS):
+        for heel, toe, rows in together:
+            first = heel.place[rows.start - heel.start : rows.stop - heel.start]
+            second = toe.place[rows.start - toe.start : rows.stop - toe.start]
+            way = np.median(second - first, axis=0)
+            distance_m = float(np.linalg.norm(way))
+            shift = 0.5 * (distance_m - length_m) * way / max(distance_m, 1e-6) * [1.0, 0.0, 1.0]
+            heel.place = heel.place + shift
+            toe.place = toe.place - shift
 
 
 def _floor_places(points: np.ndarray, soles_m: np.ndarray, config: FootLockConfig, camera: Camera | None) -> np.ndarray:
@@ -279,9 +323,11 @@ def _ankle_targets(
         arms = points[:, pair] - ankle[:, None]
         turn = _turn_between(points[:, 2 * side + 1] - points[:, 2 * side], place[:, 1] - place[:, 0], pin.min(axis=1))
         arms = rotate(turn[:, None], arms)
-        total = pin.sum(axis=1)
-        target = np.einsum("tp,tpk->tk", pin, place - arms) / np.maximum(total, 1e-9)[:, None]
-        targets.append(np.where(total[:, None] > 0, target, ankle))
+        # A point that stands must not give way to one that is only about to.
+        share = pin**_SHARPNESS
+        total = share.sum(axis=1)
+        target = np.einsum("tp,tpk->tk", share, place - arms) / np.maximum(total, 1e-30)[:, None]
+        targets.append(np.where(total[:, None] > 1e-12, target, ankle))
         weights.append(pin.max(axis=1))
         turns.append(turn)
     return np.stack(targets, axis=1), np.stack(weights, axis=1), np.stack(turns, axis=1)

@@ -28,6 +28,9 @@ class GravityConfig:
     pitch_limit_deg            largest pitch considered, degrees
     roll_limit_deg             largest roll considered, degrees
     body_sigma_deg             how upright a standing person is and is reconstructed, degrees
+    learned_sigma_deg          error of what a network says of a whole clip, degrees
+    learned_frame_sigma_deg    spread of what it says of single frames about that, degrees
+    lying_deg                  people whose axis is farther than this from what it says is up do not stand, degrees
     straight_deg               legs and trunk within this angle of each other count as standing
     iterations, max_frames     of the robust fit; longer clips are thinned out evenly for it
     """
@@ -41,6 +44,9 @@ class GravityConfig:
     pitch_limit_deg: float = 60.0
     roll_limit_deg: float = 30.0
     body_sigma_deg: float = 6.0
+    learned_sigma_deg: float = 8.0
+    learned_frame_sigma_deg: float = 4.0
+    lying_deg: float = 40.0
     straight_deg: float = 20.0
     iterations: int = 20
     max_frames: int = 600
@@ -55,18 +61,27 @@ class StandingFeet:
 
 
 def find_up(
-    motions: Sequence[Motion], feet: Sequence[StandingFeet], camera: Camera, config: GravityConfig
+    motions: Sequence[Motion],
+    feet: Sequence[StandingFeet],
+    camera: Camera,
+    config: GravityConfig,
+    learned_down: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """(3,) unit vector against gravity in the world, the floor's normal: the best of fits from several starts.
 
+    learned_down  (T, 3) unit vectors, camera axes, downwards, which a network says of people; NaN where it says nothing
+
     The normal n minimises, by iteratively re-weighted least squares,
 
-        sum_i rho((n . p_i - d) / height_sigma) + |n - u|^2 / body_sigma^2 + roll^2 / roll_sigma^2 + pitch^2 / ...
+        sum_i rho((n . p_i - d) / height_sigma) + |n - u|^2 / body_sigma^2 + |n - l|^2 / learned_sigma^2
+            + roll^2 / roll_sigma^2 + pitch^2 / pitch_sigma^2
 
-    over foot points p_i that are slow and low of their person, with u the axis of standing bodies: where nobody
-    travels, so that the feet say nothing about the slope along the view, the bodies and the level camera decide.
+    over foot points p_i that are slow and low of their person, with u the axis of standing bodies and l the mean of
+    what a network says: where nobody travels, so that the feet say nothing about the slope along the view, the bodies,
+    the network and the level camera decide.
     """
-    body, seconds = _standing_axis(motions, config)
+    learned = _learned_up(learned_down, camera, config)
+    body, seconds = _standing_axis(motions, learned, config)
     axes = camera_axes(camera)
     eye = rigid_inverse(camera.world_to_camera)[:3, 3]
     _, up, back = axes
@@ -78,9 +93,11 @@ def find_up(
     ]
     if seconds > 0:
         starts.insert(0, body)
+    if learned is not None:
+        starts.insert(0, learned)
     share = max(1, sum(len(person.points) for person in feet) // config.max_frames)
     feet = [StandingFeet(person.points[::share], person.weights[::share]) for person in feet]
-    prior = _Prior(body, 1.0 - np.exp(-2.0 * seconds), axes, config)
+    prior = _Prior(body, 1.0 - np.exp(-2.0 * seconds), axes, config, learned)
     fits = [_fit_normal(feet, prior, start, eye, config) for start in starts]
     return min(fits, key=lambda normal: prior.cost(normal) + _foot_cost(feet, normal, config))
 
@@ -105,7 +122,9 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> 
     return float(values[order[np.searchsorted(total, share * total[-1])]])
 
 
-def _standing_axis(motions: Sequence[Motion], config: GravityConfig) -> tuple[np.ndarray, float]:
+def _standing_axis(
+    motions: Sequence[Motion], learned_up: np.ndarray | None, config: GravityConfig
+) -> tuple[np.ndarray, float]:
     """Mean direction from feet to neck of people who stand straight, and its weight: about seconds of standing."""
     axes, weights = [], []
     for motion in motions:
@@ -125,14 +144,31 @@ def _standing_axis(motions: Sequence[Motion], config: GravityConfig) -> tuple[np
         straight = (cosine > np.cos(np.radians(config.straight_deg))) & (stretch > 0.85)
         weights.append(straight * motion.confidence[:, 0] * frame_durations_s(motion))
     direction, weight = np.concatenate(axes), np.concatenate(weights)
+    if learned_up is not None:
+        weight = weight * (direction @ learned_up > np.cos(np.radians(config.lying_deg)))
     if weight.sum() <= 0:
         return np.array([0.0, 1.0, 0.0]), 0.0
+    return _mean_direction(direction, weight, config.body_sigma_deg)
+
+
+def _learned_up(learned_down: Sequence[np.ndarray], camera: Camera, config: GravityConfig) -> np.ndarray | None:
+    """(3,) the mean of what a network says is up, in the world; None where it says nothing."""
+    down = np.concatenate([np.empty((0, 3)), *learned_down])
+    down = down[np.isfinite(down).all(axis=1)]
+    if not len(down):
+        return None
+    up = -down @ camera.world_to_camera[:3, :3]
+    return _mean_direction(up, np.ones(len(up)), config.learned_frame_sigma_deg)[0]
+
+
+def _mean_direction(direction: np.ndarray, weight: np.ndarray, sigma_deg: float) -> tuple[np.ndarray, float]:
+    """The robust mean (3,) of unit vectors (N, 3) with weights (N,), and the weight of those that agree with it."""
     robust = weight
     for _ in range(10):
         mean = robust @ direction
         mean /= np.linalg.norm(mean)
         away = np.degrees(np.arccos(np.clip(direction @ mean, -1.0, 1.0)))
-        robust = weight / (1.0 + (away / config.body_sigma_deg) ** 2)
+        robust = weight / (1.0 + (away / sigma_deg) ** 2)
     return mean, float(robust.sum())
 
 
@@ -144,6 +180,7 @@ class _Prior:
     trust: float
     axes: np.ndarray
     config: GravityConfig
+    learned: np.ndarray | None = None
 
     def within_limits(self, normal: np.ndarray) -> np.ndarray:
         """The nearest normal, roughly, of a camera that is not pitched or rolled more than the limits."""
@@ -157,6 +194,8 @@ class _Prior:
         """Sum of squares of the deviations in units of their sigmas."""
         right, up, _ = self.axes
         body = self.trust * np.sum((normal - self.body) ** 2) / np.radians(self.config.body_sigma_deg) ** 2
+        if self.learned is not None:
+            body += np.sum((normal - self.learned) ** 2) / np.radians(self.config.learned_sigma_deg) ** 2
         pitch = np.sum((normal - up) ** 2) / np.radians(self.config.pitch_sigma_deg) ** 2
         return float(body + pitch + (normal @ right) ** 2 / np.radians(self.config.roll_sigma_deg) ** 2)
 
@@ -169,6 +208,10 @@ class _Prior:
         sideways = tangent @ right
         matrix = (body_precision + pitch_precision) * np.eye(2) + roll_precision * np.outer(sideways, sideways)
         vector = tangent @ (body_precision * self.body + pitch_precision * up)
+        if self.learned is not None:
+            learned_precision = 1.0 / np.radians(self.config.learned_sigma_deg) ** 2
+            matrix += learned_precision * np.eye(2)
+            vector += tangent @ (learned_precision * self.learned)
         return matrix, vector - roll_precision * sideways * (normal @ right)
 
 

@@ -44,7 +44,7 @@ from .lifting.body_fit import fit_to_body
 from .lifting.landmark_transformer import shipped_lifter
 from .outliers import reject_outliers
 from .outputs import check_outputs, write_outputs
-from .poses import LandmarkSequence, PoseSequence
+from .poses import LandmarkSequence, LearnedMovement, PoseSequence
 from .progress import Reporter
 from .root import fit_root
 from .settings import NETWORK_SETTINGS, Settings
@@ -150,6 +150,7 @@ def reconstruct(
     total = 4 * len(people.landmarks)
     motions: list[Motion] = []
     person_ids: list[int] = []
+    movements: dict[int, LearnedMovement | None] = {}
     for number, landmarks in enumerate(people.landmarks):
         who = landmarks.person_id
         poses, motion = pose_person(landmarks, camera, body, pose_config(settings), people.evidence.get(who), stages)
@@ -168,8 +169,10 @@ def reconstruct(
         reporter.progress("solve", 4 * number + 3, total)
         motions.append(stages(("smoothing", who), smooth, motion, smoothing_config(settings)))
         person_ids.append(who)
+        movements[who] = poses.movement
         reporter.progress("solve", 4 * number + 4, total)
-    motions, camera = stages("floor", settle_on_floor, motions, camera)
+    learned_down = [movement.gravity_camera for movement in movements.values() if movement is not None]
+    motions, camera = stages("floor", settle_on_floor, motions, camera, learned_down)
     corrections = parse_corrections(settings.floor_at, settings.level_at)
     motions, camera = stages("corrections", correct_world, motions, camera, tuple(person_ids), corrections)
     fps = output_rate(settings, people.clip)
@@ -178,7 +181,7 @@ def reconstruct(
     for who, motion in zip(person_ids, motions, strict=True):
         contacts = given.of(who)
         if contacts is None:
-            motion = stages(("contacts", who), find_standing_feet, motion, seen[who], camera)
+            motion = stages(("contacts", who), find_standing_feet, motion, seen[who], camera, movements[who])
         else:
             motion = stages(("contacts", who), PersonContacts.apply, contacts, motion)
         lock = foot_lock_config(settings, given=contacts is not None)
@@ -188,9 +191,12 @@ def reconstruct(
     return records
 
 
-def find_standing_feet(motion: Motion, landmarks: LandmarkSequence, camera: Camera) -> Motion:
-    """The motion with the contacts that picture and movement show."""
-    return detect_contacts(mark_still_feet(motion, undo_side_swaps(landmarks), camera))
+def find_standing_feet(
+    motion: Motion, landmarks: LandmarkSequence, camera: Camera, movement: LearnedMovement | None = None
+) -> Motion:
+    """The motion with the contacts that picture and movement show, and a network finds likely."""
+    marked = mark_still_feet(motion, undo_side_swaps(landmarks), camera)
+    return detect_contacts(marked, camera=camera, learned=movement.contacts if movement else None)
 
 
 def pose_person(

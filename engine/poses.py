@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.skeleton import SMPL_JOINT_NAMES
+from rig.errors import RigError
+from rig.skeleton import CONTACT_NAMES, SMPL_JOINT_NAMES
 from rig.validation import check_array
 
 BLAZEPOSE_NAMES = (
@@ -66,6 +67,25 @@ class LandmarkSequence:
 
 
 @dataclass(frozen=True)
+class LearnedMovement:
+    """What a network says of a person's movement, frame by frame; NaN where it says nothing.
+
+    gravity_camera  (T, 3) unit, downwards, camera axes
+    velocity_m_s    (T, 3) of the pelvis along the person's left, upwards and forward, forward being level, m/s
+    contacts        (T, 4) 0..1, in the order of CONTACT_NAMES
+    """
+
+    gravity_camera: np.ndarray
+    velocity_m_s: np.ndarray
+    contacts: np.ndarray
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for name, width in (("gravity_camera", 3), ("velocity_m_s", 3), ("contacts", len(CONTACT_NAMES))):
+            object.__setattr__(self, name, check_array(name, getattr(self, name), ("T", width), sizes=sizes))
+
+
+@dataclass(frozen=True)
 class PoseSequence:
     """SMPL joints and twists of one person, as a lifter gives them; missing is NaN with score 0.
 
@@ -79,6 +99,7 @@ class PoseSequence:
                   (head, hands, feet); NaN elsewhere and where not seen
     root_m        (T, 3) m, camera frame, the pelvis where the source knows its place itself (NaN where it does not);
                   None where it has to be fitted to the keypoints
+    movement      what a network says of gravity, speed and contacts; None where there is none
     """
 
     person_id: int
@@ -89,6 +110,7 @@ class PoseSequence:
     scores: np.ndarray
     leaf_rotmats: np.ndarray
     root_m: np.ndarray | None = None
+    movement: LearnedMovement | None = None
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
@@ -104,6 +126,8 @@ class PoseSequence:
             object.__setattr__(self, name, check_array(name, getattr(self, name), shape, sizes=sizes))
         if self.root_m is not None:
             object.__setattr__(self, "root_m", check_array("root_m", self.root_m, ("T", 3), sizes=sizes))
+        if self.movement is not None and len(self.movement.contacts) != len(self):
+            raise RigError(f"movement has {len(self.movement.contacts)} frames, expected {len(self)} like the poses")
 
     def __len__(self) -> int:
         return len(self.times_s)

@@ -13,8 +13,9 @@ import numpy as np
 from rig.skeleton import CONTACT_NAMES, JOINT, SMPL_JOINT_NAMES, mirrored_names
 
 from ..camera import Camera
+from ..confidence import confidence_of
 from ..errors import InputError, MissingTool
-from ..poses import BLAZEPOSE_NAMES, LandmarkSequence, PoseSequence
+from ..poses import BLAZEPOSE_NAMES, LandmarkSequence, LearnedMovement, PoseSequence
 from .geometric import UNSEEN_IN_PICTURE
 from .landmark_features import Features, attention_mask, extract_features
 from .landmark_scores import joint_scores, landmark_scores, twist_scores
@@ -61,7 +62,6 @@ class WindowConfig:
     causal     no frame is decided by later ones
     mirrored   the network also sees everyone in a mirror, and both answers count half: truer, twice the work
     min_score  joints whose landmarks are below it are missing
-    half_score_m  expected distance from the truth of a joint whose score is 0.5, m
     threads    of the runtime; 0 lets it choose
     """
 
@@ -71,7 +71,6 @@ class WindowConfig:
     causal: bool = False
     mirrored: bool = True
     min_score: float = 0.02
-    half_score_m: float = 0.15
     threads: int = 2
 
     def __post_init__(self) -> None:
@@ -123,7 +122,7 @@ class LandmarkTransformerLifter:
         scores = landmark_scores(landmarks, camera)
         seen = landmarks.seen
         shown = (joint_scores(scores) >= self.config.min_score) & seen[:, None]
-        confidence = np.where(shown, 1.0 / (1.0 + (lifted.sigma / self.config.half_score_m) ** 2), 0.0)
+        confidence = np.where(shown, confidence_of(lifted.sigma), 0.0)
         present = confidence > 0
         twist = lifted.twist.copy()
         twist[twist_scores(scores) < self.config.min_score] = np.nan
@@ -140,6 +139,7 @@ class LandmarkTransformerLifter:
             keypoints_2d=np.where(present[..., None], keypoints, np.nan),
             scores=confidence,
             leaf_rotmats=rotmats,
+            movement=LearnedMovement(lifted.gravity, lifted.velocity, lifted.contacts),
         )
 
     def estimate(self, landmarks: LandmarkSequence, camera: Camera) -> LiftedFrames:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sample_motions import motion_from, standing, walking
 
+from engine.camera import Camera
 from engine.contacts import detect_contacts, intervals
 from engine.errors import InputError
 from rig.skeleton import JOINT, Skeleton
@@ -75,6 +76,38 @@ def test_unseen_feet_hold_nothing():
     contacts = detect_contacts(replace(motion, confidence=confidence)).contacts
     assert np.all(contacts[:, 0] < 0.5)
     assert np.all(contacts[:, 2] > 0.5)
+
+
+def test_a_network_decides_where_height_and_speed_do_not():
+    motion = standing(60)
+    path = np.outer(np.arange(60) / 30.0, [0.65, 0, 0])
+    slow = replace(motion, transl=path)
+    learned = np.full((60, 4), 0.5)
+    learned[:, :2], learned[:, 2:] = 0.95, 0.05
+    contacts = detect_contacts(slow, learned=learned).contacts
+    assert np.all(contacts[5:-5, :2] >= 0.5)
+    assert np.all(contacts[5:-5, 2:] < 0.5)
+    silent = detect_contacts(slow, learned=np.full((60, 4), np.nan)).contacts
+    np.testing.assert_array_equal(silent, detect_contacts(slow).contacts)
+
+
+def test_movement_along_the_line_of_sight_counts_for_less():
+    motion = standing(60)
+    camera = Camera.from_fov((1280, 720))
+    for direction, stands in (([0.0, 0.0, 0.8], True), ([0.8, 0.0, 0.0], False)):
+        path = np.outer(np.arange(60) / 30.0 - 1.0, direction) + np.array([0.0, 0.0, -8.0])
+        contacts = detect_contacts(replace(motion, transl=path), camera=camera).contacts[5:-5] >= 0.5
+        assert np.all(contacts == stands)
+
+
+def test_feet_that_are_seen_badly_may_seem_to_float():
+    motion = standing(60)
+    up = (np.arange(60) >= 24) & (np.arange(60) < 36)
+    raised = replace(motion, transl=np.array([0.0, 0.1, 0.0]) * up[:, None])
+    sure = detect_contacts(raised).contacts[27:33] >= 0.5
+    unsure = replace(raised, confidence=np.full((60, 24), 0.5))
+    assert not sure.any()
+    assert np.all(detect_contacts(unsure).contacts[27:33] >= 0.5)
 
 
 def test_a_skeleton_without_feet_is_refused():

@@ -131,7 +131,7 @@ def test_walking_seen_from_the_front_is_found_with_legs_bent_wrong():
     assert recall(marked) > 0.95
     assert recall(wrong) < 0.75
     assert held_while_moving(marked) < 0.2
-    assert held_while_moving(mark_still_feet(truth, landmarks, camera)) < held_while_moving(truth) + 0.05
+    assert held_while_moving(mark_still_feet(truth, landmarks, camera)) < 0.25
 
     def error_m(motion, where):
         return np.linalg.norm(foot_points(motion) - foot_points(truth), axis=-1)[where].mean()
