@@ -27,12 +27,15 @@ class CapturePurpose(engine_jobs.Purpose):
         super().__init__()
         self.placement, self.folder = placement, folder
 
-    def finish(self, context: bpy.types.Context, job: Job) -> str:
-        if context.mode != "OBJECT":
-            bpy.ops.object.mode_set(mode="OBJECT")
+    def prepare(self, job: Job) -> list[person.PreparedPerson]:
         folder = Path(job.answer["job"])
         motions = [folder / f"motion_{int(number)}.npz" for number in job.answer["people"]]
-        armatures = person.add_motion_files(context, motions, self.placement)
+        return person.prepare_motion_files(motions, self.placement)
+
+    def finish(self, context: bpy.types.Context, job: Job, prepared: list[person.PreparedPerson]) -> str:
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")
+        armatures = person.add_people(context, prepared)
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Capture Motion")
         return f"Captured {len(armatures)} {'person' if len(armatures) == 1 else 'people'}"

@@ -4,8 +4,10 @@
 All of it is plain Python in this module, out of reach of undo, and holds names, never Blender's objects.
 """
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import bpy
@@ -33,6 +35,7 @@ class _Session:
         self.preview = LivePreview()
         self.file = 0
         self.watcher = 0
+        self.preparing: tuple[Job, Future[Any]] | None = None
 
     def next_file(self) -> None:
         """Another file was opened: the preview is gone with the old one."""
@@ -54,8 +57,11 @@ class Purpose:
         """The file it was started in is still open."""
         return self.file == session.file
 
-    def finish(self, context: bpy.types.Context, job: Job) -> str:
-        """Take in the answer of a job that is done; what to tell the user. Raises what `failures` names."""
+    def prepare(self, job: Job) -> Any:
+        """What a thread can do with the answer of a job that is done, without Blender. Raises what `failures` names."""
+
+    def finish(self, context: bpy.types.Context, job: Job, prepared: Any) -> str:
+        """Take in the answer with what `prepare` gave; what to tell the user. Raises what `failures` names."""
         raise NotImplementedError
 
     def give_up(self, job: Job) -> None:
@@ -154,7 +160,7 @@ def known_models() -> list[dict[str, Any]]:
 def _tick() -> float | None:
     advance(bpy.context)
     _redraw(bpy.context)
-    return _TICK_S if queue.is_busy or questions.is_busy else None
+    return _TICK_S if queue.is_busy or questions.is_busy or session.preparing else None
 
 
 def advance(context: bpy.types.Context) -> None:
@@ -169,24 +175,46 @@ def advance(context: bpy.types.Context) -> None:
     if ended is not None:
         session.preview.remove()
         _finish(context, ended)
+    elif session.preparing is not None and session.preparing[1].done():
+        (job, prepared), session.preparing = session.preparing, None
+        _finish_prepared(context, job, prepared)
 
 
 def _finish(context: bpy.types.Context, job: Job) -> None:
     if job.state is not State.DONE:
         job.purpose.give_up(job)
         return
+    prepared: Future[Any] = Future()
+    if bpy.app.background or session.preparing is not None:
+        _prepare(job, prepared)
+        _finish_prepared(context, job, prepared)
+        return
+    # Reading and calculating would hold the window up; the next tick of the timer that finds it done goes on.
+    session.preparing = (job, prepared)
+    threading.Thread(target=_prepare, args=(job, prepared), daemon=True).start()
+
+
+def _prepare(job: Job, prepared: "Future[Any]") -> None:
+    try:
+        prepared.set_result(job.purpose.prepare(job))
+    except Exception as error:  # raised again where it is asked for
+        prepared.set_exception(error)
+
+
+def _finish_prepared(context: bpy.types.Context, job: Job, prepared: "Future[Any]") -> None:
     if not job.purpose.is_of_this_file:
         job.message = "Finished; another file was opened meanwhile"
         return
-    if take_in(context, job) and not job.purpose.keeps_its_line:
+    if take_in(context, job, prepared) and not job.purpose.keeps_its_line:
         queue.remove(job.number)
 
 
-def take_in(context: bpy.types.Context, job: Job) -> bool:
-    """Put a finished job's result into the open file; whether that worked."""
+def take_in(context: bpy.types.Context, job: Job, prepared: "Future[Any] | None" = None) -> bool:
+    """Put a finished job's result into the open file, prepared or not; whether that worked."""
     try:
+        ready = job.purpose.prepare(job) if prepared is None else prepared.result()
         with _in_a_window(context):
-            job.message = job.purpose.finish(bpy.context, job)
+            job.message = job.purpose.finish(bpy.context, job, ready)
     except job.purpose.failures as error:
         nonsense = type(error) in (KeyError, TypeError, ValueError)
         job.state = State.FAILED

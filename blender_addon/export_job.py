@@ -11,7 +11,7 @@ from .character import read_character
 from .character_import import import_character
 from .character_mapping import mapping_of_file
 from .core import body_mesh, bone_maps, character_retarget, game_engines, motion_file, root_motion
-from .person import Placement, add_person
+from .person import Placement, add_person, prepare_person
 
 
 def run_export(request: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def run_export(request: dict[str, Any]) -> None:
         if request.get("character"):
             objects += _add_character(context, Path(request["character"]), record, placement)
         else:
-            objects += add_person(context, record, mesh, placement)
+            objects += add_person(context, prepare_person(record, mesh, placement))
     frame_count = max(len(record.motion) for record in records)
     keyframes.set_scene_time(context.scene, records[0].motion.fps, 0, frame_count)
     wishes = scene_files.Wishes(fbx_unit=game_engines.FileUnit(request["fbx_unit"]))

@@ -128,7 +128,7 @@ class ExportPurpose(engine_jobs.Purpose):
 
     failures = (KeyError, TypeError)
 
-    def finish(self, context: bpy.types.Context, job: Job) -> str:
+    def finish(self, context: bpy.types.Context, job: Job, prepared: Any) -> str:
         return f"Wrote {', '.join(Path(file).name for file in job.answer['files'])}"
 
 

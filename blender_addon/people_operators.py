@@ -24,7 +24,7 @@ class PeoplePurpose(engine_jobs.Purpose):
     def is_of_this_file(self) -> bool:
         return True  # the list belongs to the window, not to a file
 
-    def finish(self, context: bpy.types.Context, job: Job) -> str:
+    def finish(self, context: bpy.types.Context, job: Job, prepared: Any) -> str:
         people, edits = job.answer["people"], job.answer["edits"]
         settings = settings_of(context)
         chosen = {track.person_id for track in settings.tracks if track.chosen}

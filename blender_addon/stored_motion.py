@@ -15,15 +15,19 @@ MOTION_PROPERTY = "swingtwist_motion"
 _LINE = 120
 
 
-def store_motion(armature: bpy.types.Object, record: motion_file.MotionRecord) -> None:
-    """Keep the record with the armature: capture folders go, and exporters write properties but no texts."""
+def store_motion(armature: bpy.types.Object, record: motion_file.MotionRecord, path: Path | None = None) -> None:
+    """Keep the record with the armature: capture folders go, and exporters write properties but no texts.
+
+    path: the file that the record was read from, if it was, which is then kept as it is. Raises OSError.
+    """
+    armature[MOTION_PROPERTY] = bpy.data.texts.new(f"{armature.name}.motion")
+    if path is not None:
+        replace_stored_motion(armature, path)
+        return
     with tempfile.TemporaryDirectory(prefix="swingtwist-") as folder:
-        path = Path(folder) / "motion.npz"
-        motion_file.save_motion(path, record)
-        letters = base64.b64encode(path.read_bytes()).decode("ascii")
-    text = bpy.data.texts.new(f"{armature.name}.motion")
-    text.write("\n".join(letters[at : at + _LINE] for at in range(0, len(letters), _LINE)))
-    armature[MOTION_PROPERTY] = text
+        written = Path(folder) / "motion.npz"
+        motion_file.save_motion(written, record)
+        replace_stored_motion(armature, written)
 
 
 def replace_stored_motion(armature: bpy.types.Object, path: Path) -> None:
