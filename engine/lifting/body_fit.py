@@ -13,10 +13,16 @@ from ..camera import Camera
 from ..poses import PoseSequence
 from .placement import PlacementConfig, Segments, distance_of, solve_points
 
-_CHUNK_FRAMES = 64  # bounds the memory of the solver's matrices
+_CHUNK_FRAMES = 128  # bounds the memory of the solver's matrices
 _BONE_SIGMA_M = 0.01
 _RIGID = (("left_hip", "right_hip", "spine1"), ("neck", "left_collar", "right_collar"))
 """Joints that hang from one joint, whose distances from each other the body fixes like bones."""
+
+_LIMBS = tuple(
+    tuple(JOINT[f"{side}_{part}"] for part in parts)
+    for side in ("left", "right")
+    for parts in (("elbow", "wrist", "hand"), ("knee", "ankle", "foot"))
+)
 
 LEARNED_DEPTH = PlacementConfig(picture_m=0.02, depth_m=0.04, anchor_m=0.15, iterations=3)
 """How much picture and depth count where a network gives the depth."""
@@ -58,4 +64,5 @@ def _segments(skeleton: Skeleton) -> Segments:
     pairs += [(JOINT[a], JOINT[b]) for names in _RIGID for a, b in combinations(names, 2)]
     start, end = np.array(pairs).T
     lengths = np.linalg.norm(skeleton.rest_joints[end] - skeleton.rest_joints[start], axis=-1)
-    return Segments(start, end, lengths, np.full(len(pairs), _BONE_SIGMA_M), (JOINT["left_hip"], JOINT["right_hip"]))
+    hips = (JOINT["left_hip"], JOINT["right_hip"])
+    return Segments(start, end, lengths, np.full(len(pairs), _BONE_SIGMA_M), hips, _LIMBS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from rig.local_regression import smooth_series
 from ..camera import Camera
 from ..poses import BLAZEPOSE, LandmarkSequence
 
-_CHUNK_FRAMES = 64  # bounds the memory of the solver's matrices
+_CHUNK_FRAMES = 128  # bounds the memory of the solver's matrices
+_RIDGE = 1e-6
 _LONG_M = 0.18  # segments above it tell the size of the body
 
 
@@ -43,6 +45,7 @@ class Segments:
     """What the body fixes between points: start, end (S,), length_m (S,), and its standard deviation sigma_m (S,).
 
     middle  indices of the points whose mean depth the others' is measured against
+    limbs   groups of points outside the middle that no segment joins with another group; makes the solver faster
     """
 
     start: np.ndarray
@@ -50,6 +53,7 @@ class Segments:
     length_m: np.ndarray
     sigma_m: np.ndarray
     middle: tuple[int, ...]
+    limbs: tuple[tuple[int, ...], ...] = ()
 
 
 # Segments whose length the body fixes, and the standard deviation of that length, m.
@@ -87,6 +91,11 @@ _START = np.array([_NODES.index(BLAZEPOSE[a]) for a, _, _ in _SEGMENTS])
 _END = np.array([_NODES.index(BLAZEPOSE[b]) for _, b, _ in _SEGMENTS])
 _LENGTH_SIGMA = np.array([sigma for _, _, sigma in _SEGMENTS])
 _HIPS = [BLAZEPOSE["left_hip"], BLAZEPOSE["right_hip"]]
+_LIMBS = tuple(
+    tuple(_NODES.index(BLAZEPOSE[f"{side}_{part}"]) for part in parts)
+    for side in ("left", "right")
+    for parts in (("elbow", "wrist", "index", "pinky"), ("knee", "ankle", "heel", "foot_index"))
+)
 TORSO = (*_HIPS, BLAZEPOSE["left_shoulder"], BLAZEPOSE["right_shoulder"])
 """Landmarks whose mean bearing is the direction the detector looked in."""
 
@@ -148,7 +157,7 @@ def _place(
     places = rest[nodes]
     lengths = np.linalg.norm(places[_START] - places[_END], axis=-1)
     hips = tuple(_NODES.index(hip) for hip in _HIPS)
-    segments = Segments(_START, _END, lengths, _LENGTH_SIGMA, hips)
+    segments = Segments(_START, _END, lengths, _LENGTH_SIGMA, hips, _LIMBS)
     points[:, nodes] = solve_points(
         points[:, nodes], rays[:, nodes], depth[:, nodes], weights[:, nodes], segments, config
     )
@@ -178,44 +187,102 @@ def solve_points(
     rays (T, N, 2) bearings; depth (T, N) m, of which only differences count; weights (T, N) of the bearings.
     Gauss-Newton, all frames at once.
     """
-    frames, count, _ = points.shape
     start, end = segments.start, segments.end
-    # Picture: P_xy - ray P_z = 0; depth along segments and against the hips: both linear, so constant.
-    picture = np.zeros((frames, count, 2, count, 3))
-    index = np.arange(count)
-    scale = np.sqrt(weights) / config.picture_m
-    for axis in range(2):
-        picture[:, index, axis, index, axis] = scale
-        picture[:, index, axis, index, 2] = -rays[..., axis] * scale
-    picture = picture.reshape(frames, 2 * count, 3 * count)
-    edge = np.arange(len(start))
-    depths = np.zeros((len(edge), count, 3))
-    depths[edge, end, 2] = 1.0 / config.depth_m
-    depths[edge, start, 2] = -1.0 / config.depth_m
-    hips = list(segments.middle)
-    anchors = np.zeros((count, count, 3))
-    anchors[index, index, 2] = 1.0 / config.anchor_m
-    for hip in hips:
-        anchors[index, hip, 2] -= 1.0 / (len(hips) * config.anchor_m)
-    linear = np.concatenate([depths.reshape(len(edge), -1), anchors.reshape(count, -1)])
-    middle = depth[:, hips].mean(axis=1, keepdims=True)
-    wanted = np.concatenate(
-        [(depth[:, end] - depth[:, start]) / config.depth_m, (depth - middle) / config.anchor_m], axis=1
-    )
-    normal = np.swapaxes(picture, 1, 2) @ picture + linear.T @ linear
-    right = wanted @ linear
-    normal += 1e-6 * np.eye(3 * count)
+    normal, right = _linear_equations(rays, depth, weights, segments, config)
+    flat = np.ascontiguousarray(points.reshape(len(points), -1).T)
     for _ in range(config.iterations):
-        step = points[:, end] - points[:, start]
-        norm = np.linalg.norm(step, axis=-1)
-        unit = step / np.maximum(norm, 1e-6)[..., None] / segments.sigma_m[:, None]
-        jacobian = np.zeros((frames, len(edge), count, 3))
-        jacobian[:, edge, end] = unit
-        jacobian[:, edge, start] = -unit
-        jacobian = jacobian.reshape(frames, len(edge), -1)
-        residual = (norm - segments.length_m) / segments.sigma_m
-        flat = points.reshape(frames, -1)
-        gradient = np.einsum("tij,tj->ti", normal, flat) - right + np.einsum("tei,te->ti", jacobian, residual)
-        hessian = normal + np.swapaxes(jacobian, 1, 2) @ jacobian
-        points = (flat - np.linalg.solve(hessian, gradient[..., None])[..., 0]).reshape(points.shape)
-    return points
+        places = flat.reshape(-1, 3, len(points))
+        step = places[end] - places[start]
+        norm = np.sqrt(np.sum(step**2, axis=1))
+        unit = step / (np.maximum(norm, 1e-6) * segments.sigma_m[:, None])[:, None]
+        pull = unit * ((norm - segments.length_m[:, None]) / segments.sigma_m[:, None])[:, None]
+        gradient = np.einsum("ijt,jt->it", normal, flat) - right
+        hessian = normal.copy()
+        for edge, (a, b) in enumerate(zip(start.tolist(), end.tolist(), strict=True)):
+            one, other = slice(3 * a, 3 * a + 3), slice(3 * b, 3 * b + 3)
+            gradient[one] -= pull[edge]
+            gradient[other] += pull[edge]
+            square = unit[edge, :, None] * unit[edge, None, :]
+            hessian[one, one] += square
+            hessian[other, other] += square
+            hessian[one, other] -= square
+            hessian[other, one] -= square
+        flat = flat - _solve(hessian, gradient, segments)
+    return np.ascontiguousarray(flat.T).reshape(points.shape)
+
+
+def _linear_equations(
+    rays: np.ndarray, depth: np.ndarray, weights: np.ndarray, segments: Segments, config: PlacementConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normal equations of what does not change between iterations: matrix (3 N, 3 N, T) and right side (3 N, T).
+
+    Picture: P_xy - ray P_z = 0; depth along segments and against the middle: all linear.
+    """
+    frames, count = depth.shape
+    start, end, middle = segments.start, segments.end, list(segments.middle)
+    edge = np.arange(len(start))
+    along = np.zeros((len(edge), count))
+    along[edge, end] = 1.0 / config.depth_m
+    along[edge, start] = -1.0 / config.depth_m
+    anchors = np.eye(count) / config.anchor_m
+    for point in middle:
+        anchors[:, point] -= 1.0 / (len(middle) * config.anchor_m)
+    linear = np.concatenate([along, anchors])
+    centre = depth[:, middle].mean(axis=1, keepdims=True)
+    wanted = np.concatenate(
+        [(depth[:, end] - depth[:, start]) / config.depth_m, (depth - centre) / config.anchor_m], axis=1
+    )
+    right = np.zeros((3 * count, frames))
+    right[2::3] = (wanted @ linear).T
+    normal = np.zeros((3 * count, 3 * count, frames))
+    normal[2::3, 2::3] = (linear.T @ linear)[..., None]
+    sure = weights.T / config.picture_m**2
+    z = 3 * np.arange(count) + 2
+    for axis in range(2):
+        row, bearing = z - 2 + axis, rays[..., axis].T
+        normal[row, row] += sure + _RIDGE
+        normal[row, z] -= bearing * sure
+        normal[z, row] -= bearing * sure
+        normal[z, z] += bearing**2 * sure
+    normal[z, z] += _RIDGE
+    return normal, right
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray, segments: Segments) -> np.ndarray:
+    """(D, T) solution of (D, D, T) symmetric equations: limbs, which touch few points, are eliminated first.
+
+    Both inputs are overwritten.
+    """
+    solution = np.empty_like(right)
+    limbs = [_axes(limb) for limb in segments.limbs]
+    core = np.setdiff1d(np.arange(len(right)), np.concatenate([np.empty(0, np.int64), *limbs]))
+    eliminated = []
+    for limb, points in zip(limbs, segments.limbs, strict=True):
+        beside = _axes(_beside(points, segments))
+        across = _frames_first(matrix[np.ix_(limb, beside)])
+        both = np.concatenate([across, right[limb].T[..., None]], axis=-1)
+        inner = np.linalg.solve(_frames_first(matrix[np.ix_(limb, limb)]), both)
+        back = np.moveaxis(np.swapaxes(across, 1, 2) @ inner, 0, -1)
+        matrix[np.ix_(beside, beside)] -= back[:, :-1]
+        right[beside] -= back[:, -1]
+        eliminated.append((limb, beside, inner))
+    solution[core] = np.linalg.solve(_frames_first(matrix[np.ix_(core, core)]), right[core].T[..., None])[..., 0].T
+    for limb, beside, inner in eliminated:
+        solution[limb] = (inner[..., -1] - (inner[..., :-1] @ solution[beside].T[..., None])[..., 0]).T
+    return solution
+
+
+def _frames_first(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(values, -1, 0))
+
+
+def _axes(points: Sequence[int]) -> np.ndarray:
+    """Rows of points in the equations."""
+    return (3 * np.asarray(points)[:, None] + np.arange(3)).ravel()
+
+
+def _beside(limb: tuple[int, ...], segments: Segments) -> list[int]:
+    """The points outside a limb that its equations hold."""
+    pairs = list(zip(segments.start.tolist(), segments.end.tolist(), strict=True))
+    touched = {b for a, b in pairs if a in limb} | {a for a, b in pairs if b in limb}
+    return sorted((touched | set(segments.middle)) - set(limb))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.body.open_body import load_open_body
 from engine.camera import Camera
-from engine.lifting.body_fit import fit_to_body
+from engine.lifting.body_fit import LEARNED_DEPTH, _segments, fit_to_body
+from engine.lifting.placement import solve_points
 from engine.poses import PoseSequence
 from rig.kinematics import global_rotations, joint_positions
 from rig.rotations import rotvec_to_rotmat
@@ -61,3 +64,17 @@ def test_frames_with_missing_joints_stay_as_they_are() -> None:
     fitted = fit_to_body(poses, CAMERA, load_open_body().skeleton(np.zeros(10)))
     np.testing.assert_array_equal(fitted.joints[3], poses.joints[3])
     assert np.isfinite(fitted.joints[4]).all()
+
+
+def test_limbs_solved_first_change_nothing() -> None:
+    poses, true = _poses(0.2)
+    segments = _segments(load_open_body().skeleton(np.zeros(10)))
+    rng = np.random.default_rng(1)
+    points = true + np.array([0.3, 0.1, 4.0]) + 0.05 * rng.standard_normal(true.shape)
+    rays, weights = CAMERA.rays(poses.keypoints_2d), rng.uniform(0.05, 1.0, true.shape[:2])
+    solved = [
+        solve_points(points, rays, points[..., 2], weights, each, LEARNED_DEPTH)
+        for each in (segments, replace(segments, limbs=()))
+    ]
+    assert np.abs(solved[0] - points).max() > 0.02
+    np.testing.assert_allclose(solved[0], solved[1], atol=1e-9)
