@@ -45,7 +45,7 @@ def find_captures(folder: Path, used: Collection[Path]) -> KeptCaptures:
 
 def size_text(count: int) -> str:
     """Bytes as people read them."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB" if count >= 1e6 else "under 1 MB"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def captures_of_this_blender() -> KeptCaptures:
@@ -76,6 +76,7 @@ class SWINGTWIST_OT_remove_captures(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Wait until nothing runs")
         return not engine_jobs.queue.is_busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

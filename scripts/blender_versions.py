@@ -33,7 +33,7 @@ import build_addon  # noqa: E402
 PROGRAM_FLAGS = ("-b", "-noaudio", "--factory-startup", "--python-exit-code", "1", "--python")
 MODULE_FLAGS = ("-P",)
 TESTS = ("test_addon.py", "test_cleanup.py", "test_character_animation.py", "test_panel.py", "test_export.py",
-         "test_engine_setup.py")  # fmt: skip
+         "test_export_panel.py", "test_engine_setup.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
