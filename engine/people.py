@@ -11,10 +11,10 @@ import numpy as np
 
 from rig.atomic_file import replacing
 
+from .detection.detect_video import stored_tracks
 from .detection.store import DetectionStore
 from .detection.track import Track
 from .detection.track_edits import Edit, Split, edit_as_json, edit_tracks, load_edits, save_edits
-from .detection.tracks import build_tracks
 from .errors import InputError, OutputError
 from .estimate import detect_people, open_clip, read_options
 from .job import Job, find_job
@@ -92,14 +92,14 @@ def edit_people(job: Job, added: Sequence[Edit], *, reset: bool = False, undo: b
         edits = edits[:-1]
     slow = job.settings.slow_motion
     edits = (*edits, *(replace(edit, time_s=edit.time_s / slow) if isinstance(edit, Split) else edit for edit in added))
-    edit_tracks(build_tracks(store.frames()), edits)
+    edit_tracks(stored_tracks(store), edits)
     save_edits(job.folder, store.key, edits)
     return edits
 
 
 def list_people(job: Job, edits: Sequence[Edit], reporter: Reporter) -> FoundPeople:
     """Everybody after the edits, each with a picture, made where the job folder has none yet. Raises EngineError."""
-    tracks = edit_tracks(build_tracks(DetectionStore(job.detections_folder).frames()), edits)
+    tracks = edit_tracks(stored_tracks(DetectionStore(job.detections_folder)), edits)
     shown = {track.person_id: _clearest_row(track) for track in tracks}
     paths = _thumbnails(job, tracks, shown, reporter)
     slow, frame_s = job.settings.slow_motion, 1 / float(job.clip.fps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +16,10 @@ from .detections import FrameDetections
 from .landmark_detector import DetectorOptions, LandmarkDetector
 from .model_bundle import find_bundle
 from .read_ahead import read_ahead
+from .second_look import look_again
 from .selection import PersonSelection, select_people
 from .store import DetectionStore, detection_key
-from .track import to_landmark_sequence
+from .track import Track, to_landmark_sequence
 from .track_edits import Edit, edit_tracks
 from .tracks import TrackOptions, build_tracks
 
@@ -90,8 +91,30 @@ def detect_video(
         finally:
             store.append(pending, landmarks.state)
         if not stopped:
-            store.finish(video.warnings)
+            warnings = tuple(video.warnings)
+            for _ in _second_look(store, landmarks, video):
+                on_progress(done, done)
+                if should_stop():
+                    return DetectionRun(done, done - before.frames, False, warnings)
+            store.finish(warnings)
         return DetectionRun(done, done - before.frames, not stopped, tuple(video.warnings))
+
+
+def _second_look(store: DetectionStore, landmarks: LandmarkDetector, video: VideoReader) -> Iterator[None]:
+    """Look again where somebody is missing, and keep it once all is done; yields after every picture.
+
+    It works on what is stored, so that an interrupted run ends with the same result.
+    """
+    found: list[Track] = []
+    for track in look_again(video, list(store.frames()), landmarks.networks):
+        found += [] if track is None else [track]
+        yield
+    store.keep_found_later(found)
+
+
+def stored_tracks(store: DetectionStore, options: TrackOptions | None = None) -> list[Track]:
+    """Everybody in a store, with what a second look found of them."""
+    return build_tracks(store.frames(), options, store.found_later())
 
 
 def landmark_sequences(
@@ -112,7 +135,7 @@ def landmark_sequences(
         times_s.append(frame.time_s)
         return frame
 
-    tracks = edit_tracks(build_tracks(map(noted, store.frames()), options), edits)
+    tracks = edit_tracks(build_tracks(map(noted, store.frames()), options, store.found_later()), edits)
     return [
         to_landmark_sequence(track, np.array(indices, dtype=np.int64), np.array(times_s))
         for track in select_people(tracks, selection)

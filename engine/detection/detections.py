@@ -16,6 +16,9 @@ _COUNT = len(BLAZEPOSE_NAMES)
 _BODY = np.array([BLAZEPOSE["nose"], *range(BLAZEPOSE["left_shoulder"], _COUNT)])
 _FALL_OFF = 0.08
 
+TRUNK = np.array([BLAZEPOSE[name] for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")])
+"""Rows of the landmarks at the corners of the trunk."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -103,10 +106,18 @@ def pose_similarity(a_px: np.ndarray, b_px: np.ndarray) -> np.ndarray:
     The mean over body landmarks of exp(-d^2 / (2 (k s)^2)), d the distance, s the larger pose's extent and k = 0.08:
     object keypoint similarity (COCO keypoint evaluation) with one constant for all landmarks.
     """
-    a, b = a_px[:, None, _BODY], b_px[None, :, _BODY]
-    distance_sq = ((a - b) ** 2).sum(axis=-1)
+    return np.exp(-(_apart(a_px, b_px) ** 2) / (2 * _FALL_OFF**2)).mean(axis=-1)
+
+
+def pose_distance(a_px: np.ndarray, b_px: np.ndarray) -> np.ndarray:
+    """(A, B) mean distance between the body landmarks of (A, 33, 2) and (B, 33, 2) px, by the larger one's extent."""
+    return _apart(a_px, b_px).mean(axis=-1)
+
+
+def _apart(a_px: np.ndarray, b_px: np.ndarray) -> np.ndarray:
+    """(A, B, landmarks) distances by the larger one's extent."""
     extent = np.maximum(_extent(a_px)[:, None], _extent(b_px)[None])
-    return np.exp(-distance_sq / (2 * (_FALL_OFF * extent[..., None]) ** 2)).mean(axis=-1)
+    return np.linalg.norm(a_px[:, None, _BODY] - b_px[None, :, _BODY], axis=-1) / extent[..., None]
 
 
 def _extent(points_px: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ class LandmarkDetector:
         self.options = options or DetectorOptions()
         os.environ.setdefault("GLOG_minloglevel", "2")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        self._networks = PoseNetworks(
+        self.networks = PoseNetworks(
             find_bundle(self.options.bundle),
             max_people=self.options.max_people,
             min_detection=self.options.min_detection_score,
@@ -88,7 +88,7 @@ class LandmarkDetector:
 
     def close(self) -> None:
         """Free the networks."""
-        self._networks.close()
+        self.networks.close()
 
     def detect(self, image_rgb: np.ndarray, size: tuple[int, int] | None = None) -> Detections:
         """People in the next picture.
@@ -97,20 +97,20 @@ class LandmarkDetector:
         size       (width, height) px of the picture that pixel coordinates refer to; the image's own if None
         """
         size = size or (image_rgb.shape[1], image_rgb.shape[0])
-        picture = self._networks.picture(image_rgb)
+        picture = self.networks.picture(image_rgb)
         state, searches = self.state, self.state.searches
-        poses = [pose for region in state.regions if (pose := self._networks.look(picture, region)) is not None]
+        poses = [pose for region in state.regions if (pose := self.networks.look(picture, region)) is not None]
         lost = len(poses) < len(state.regions)
         alert = _ALERT_PICTURES if lost else max(state.alert - 1, 0)
         every = min(2, self.options.search_every) if alert else self.options.search_every
         due = state.pictures % every == 0 and len(poses) < self.options.max_people
         if lost or due or not poses:
             part = _search_regions(size)[searches % len(_search_regions(size))]
-            found = self._networks.search(picture, part)
+            found = self.networks.search(picture, part)
             searches += 1
             for region in found:
                 known = any(_overlap(region, pose.next_region) > _SAME_REGION_IOU for pose in poses)
-                if not known and (pose := self._networks.look(picture, region)) is not None:
+                if not known and (pose := self.networks.look(picture, region)) is not None:
                     poses.append(pose)
         people, rows = _chosen(poses, size, self.options.max_people)
         people = replace(people, appearances=_appearances(image_rgb, [poses[row] for row in rows]))

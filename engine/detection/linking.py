@@ -8,12 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..poses import BLAZEPOSE
 from .appearance import difference, mean_appearance
-from .detections import Detections, pose_similarity
+from .detections import TRUNK, pose_similarity
 from .track import Track
 
-_TRUNK = np.array([BLAZEPOSE[name] for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")])
 _IMPOSSIBLE = 1e6
 
 
@@ -54,22 +52,42 @@ class LinkOptions:
 
 
 def without_doubles(pieces: Sequence[Track], frame_s: float, options: LinkOptions) -> list[Track]:
-    """All pieces but short ones that lie within touch of a longer one for half of their time or more."""
-    shapes = [_Shape.of(piece) for piece in pieces]
+    """The pieces, each person once: what is short and lies within touch of a longer piece is left out.
 
-    def is_double(short: int) -> bool:
-        piece = pieces[short]
-        if len(piece) * frame_s > options.double_s:
-            return False
-        for other, longer in enumerate(pieces):
-            _, rows, other_rows = np.intersect1d(piece.frame_indices, longer.frame_indices, return_indices=True)
-            if (len(longer), other) > (len(piece), short) and 2 * len(rows) >= len(piece):
-                apart = shapes[short].apart(rows, shapes[other], other_rows)
-                if np.median(apart) < options.touch:
-                    return True
+    That is a whole piece, or where one piece ends while the next one has begun already the worse of both there.
+    """
+    kept = [piece for piece in pieces if not any(_is_double(piece, other, frame_s, options) for other in pieces)]
+    for first in range(len(kept)):
+        for second in range(len(kept)):
+            if first != second:
+                kept[first], kept[second] = _handed_over(kept[first], kept[second], frame_s, options)
+    return kept
+
+
+def _is_double(piece: Track, other: Track, frame_s: float, options: LinkOptions) -> bool:
+    if piece is other or len(piece) >= len(other) or len(piece) * frame_s > options.double_s:
         return False
+    _, rows, other_rows = np.intersect1d(piece.frame_indices, other.frame_indices, return_indices=True)
+    return 2 * len(rows) >= len(piece) and _apart(piece, rows, other, other_rows) < options.touch
 
-    return [piece for number, piece in enumerate(pieces) if not is_double(number)]
+
+def _handed_over(ending: Track, beginning: Track, frame_s: float, options: LinkOptions) -> tuple[Track, Track]:
+    """Both, without the worse seen rows of the two where one ends and the other has begun."""
+    if not ending.times_s[0] < beginning.times_s[0] <= ending.times_s[-1] < beginning.times_s[-1]:
+        return ending, beginning
+    _, rows, other_rows = np.intersect1d(ending.frame_indices, beginning.frame_indices, return_indices=True)
+    if not len(rows) or len(rows) * frame_s > options.double_s:
+        return ending, beginning
+    if _apart(ending, rows, beginning, other_rows) >= options.touch:
+        return ending, beginning
+    if ending.people.scores[rows].mean() < beginning.people.scores[other_rows].mean():
+        return ending.take(ending.times_s < beginning.times_s[0]), beginning
+    return ending, beginning.take(beginning.times_s > ending.times_s[-1])
+
+
+def _apart(one: Track, rows: np.ndarray, other: Track, other_rows: np.ndarray) -> float:
+    """Median distance between two people at common frames, body heights."""
+    return float(np.median(_Shape.of(one.take(rows)).apart(_Shape.of(other.take(other_rows)))))
 
 
 def cut_where_doubtful(pieces: Sequence[Track], frame_s: float, options: LinkOptions) -> list[Track]:
@@ -87,7 +105,7 @@ def cut_where_doubtful(pieces: Sequence[Track], frame_s: float, options: LinkOpt
             _, rows, other_rows = np.intersect1d(a.frame_indices, b.frame_indices, return_indices=True)
             if not len(rows):
                 continue
-            apart = shapes[one].apart(rows, shapes[other], other_rows)
+            apart = shapes[one].take(rows).apart(shapes[other].take(other_rows))
             touching = apart < options.touch
             cuts[one] |= {int(row) for row in rows[1:][touching[:-1] & ~touching[1:]]}
             if len(b) * frame_s < options.glimpse_s:
@@ -115,23 +133,29 @@ def linked(pieces: Sequence[Track], frame_s: float, options: LinkOptions) -> lis
         lengths = np.array([len(track) for track in tracks]) * frame_s / options.settled_s
         follower = _cheapest(np.where(cost < limit, cost, np.inf), lengths)
         first = set(range(len(tracks))) - set(follower.values())
-        tracks = [_joined(_chain(tracks, row, follower)) for row in sorted(first)]
+        tracks = [Track.joined(_chain(tracks, row, follower)) for row in sorted(first)]
     return _filled(tracks, frame_s, options)
 
 
 def _filled(tracks: list[Track], frame_s: float, options: LinkOptions) -> list[Track]:
-    """The tracks, those put into another that fit a gap there which an earlier round jumped over."""
+    """The tracks, those put into another that fit a gap there which an earlier round jumped over.
+
+    A few frames may be in the way, where the other was not itself for a moment; they are left out.
+    """
     for part in sorted(tracks, key=len):
+        if not any(track is part for track in tracks):
+            continue  # it took another in, and stands there as a new one
         best, least = None, 1.0
         for track in tracks:
-            after = int(np.searchsorted(track.frame_indices, part.frame_indices[0]))
-            if track is part or not 0 < after < len(track) or track.frame_indices[after] <= part.frame_indices[-1]:
+            low = int(np.searchsorted(track.frame_indices, part.frame_indices[0]))
+            high = int(np.searchsorted(track.frame_indices, part.frame_indices[-1], side="right"))
+            if track is part or not 0 < low <= high < len(track) or 4 * (high - low) > len(part):
                 continue
-            before, rest = _parts(track, [after])
-            ends = [_Ends.of(piece) for piece in (before, part, rest)]
+            chain = [track.take(np.arange(low)), part, track.take(np.arange(high, len(track)))]
+            ends = [_Ends.of(piece) for piece in chain]
             cost = max(_link_cost(*pair, frame_s, options) for pair in pairwise(ends))
             if cost < least:
-                best, least = (track, _joined([before, part, rest])), cost
+                best, least = (track, Track.joined(chain)), cost
         if best is not None:
             tracks = [best[1] if track is best[0] else track for track in tracks if track is not part]
     return tracks
@@ -164,12 +188,15 @@ class _Shape:
     @classmethod
     def of(cls, piece: Track) -> _Shape:
         points = piece.people.landmarks_2d
-        return cls(points[:, _TRUNK].mean(axis=1), np.maximum(np.linalg.norm(np.ptp(points, axis=1), axis=1), 1.0))
+        return cls(points[:, TRUNK].mean(axis=1), np.maximum(np.linalg.norm(np.ptp(points, axis=1), axis=1), 1.0))
 
-    def apart(self, rows: np.ndarray, other: _Shape, other_rows: np.ndarray) -> np.ndarray:
-        """(M,) body heights between two people at common frames."""
-        between = np.linalg.norm(self.centres[rows] - other.centres[other_rows], axis=1)
-        return between / np.maximum(self.heights[rows], other.heights[other_rows])
+    def take(self, rows: np.ndarray) -> _Shape:
+        return _Shape(self.centres[rows], self.heights[rows])
+
+    def apart(self, other: _Shape) -> np.ndarray:
+        """(T,) body heights between two people in the same frames."""
+        between = np.linalg.norm(self.centres - other.centres, axis=1)
+        return between / np.maximum(self.heights, other.heights)
 
 
 def _dress_changes(piece: Track, options: LinkOptions, window: int = 15) -> set[int]:
@@ -270,12 +297,3 @@ def _chain(tracks: Sequence[Track], row: int, follower: dict[int, int]) -> list[
         row = follower[row]
         chain.append(tracks[row])
     return chain
-
-
-def _joined(chain: Sequence[Track]) -> Track:
-    return Track(
-        0,
-        np.concatenate([part.frame_indices for part in chain]),
-        np.concatenate([part.times_s for part in chain]),
-        Detections.joined([part.people for part in chain]),
-    )

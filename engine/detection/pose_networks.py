@@ -29,11 +29,13 @@ class RegionPose:
 
     landmarks     (33, 3) x, y in 0..1 of the picture, and visibility 0..1
     world         (33, 3) m, camera axes, origin between the hips
+    presence      0..1 that there is a person in the region
     next_region   (5,) where to look in the next picture: centre x, y, width, height in 0..1 of the picture, turn in rad
     """
 
     landmarks: np.ndarray
     world: np.ndarray
+    presence: float
     next_region: np.ndarray
 
 
@@ -82,7 +84,12 @@ class PoseNetworks:
                     "mediapipe.tasks.vision.pose_landmarker.SinglePoseLandmarksDetectorGraph",
                     look,
                     ("IMAGE:image", "NORM_RECT:region"),
-                    ("LANDMARKS:landmarks", "WORLD_LANDMARKS:world", "POSE_RECT_NEXT_FRAME:next"),
+                    (
+                        "LANDMARKS:landmarks",
+                        "WORLD_LANDMARKS:world",
+                        "PRESENCE_SCORE:presence",
+                        "POSE_RECT_NEXT_FRAME:next",
+                    ),
                 )
             except (RuntimeError, ValueError) as error:
                 raise InputError(f"the detector cannot start with model {bundle}: {error}") from error
@@ -126,6 +133,7 @@ class PoseNetworks:
         return RegionPose(
             np.array([(p.x, p.y, p.visibility) for p in landmarks]),
             np.array([(p.x, p.y, p.z) for p in world]),
+            float(self._get.get_float(found["presence"])),
             _region_array(self._get.get_proto(found["next"])),
         )
 

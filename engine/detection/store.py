@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from ..video import ReadOptions
 from .appearance import APPEARANCE_SIZE
 from .detections import ARRAYS, Detections, FrameDetections
 from .landmark_detector import DetectorOptions, DetectorState
+from .track import Track
 
 SCHEMA = 2
 _CHUNK_ARRAYS = {*ARRAYS, "frame_indices", "counts", "state_regions", "state_counts"} - {"appearances"}
+_LATER_ARRAYS = {*ARRAYS, "frame_indices", "person_ids"}
 
 
 def detection_key(video_hash: str, reading: ReadOptions, detector: DetectorOptions, model_hash: str) -> dict[str, Any]:
@@ -49,9 +51,11 @@ class DetectionStore:
 
     def __init__(self, folder: Path, key: dict[str, Any] | None = None) -> None:
         self._chunks = ChunkFolder(folder, "detections", "times_s", _CHUNK_ARRAYS)
+        self._later = ChunkFolder(folder / "second_look", "detections", "times_s", _LATER_ARRAYS)
         self.folder = self._chunks.folder
         if key is not None:
             self._chunks.claim(key)
+            self._later.claim(key)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -84,6 +88,38 @@ class DetectionStore:
                 **arrays,
             },
         )
+
+    def keep_found_later(self, found: Sequence[Track]) -> None:
+        """Keep what a second look found besides, in place of what one kept before."""
+        rows = [track for track in found if len(track)]
+        if not rows:
+            return
+        self._later.append(
+            0,
+            {
+                "person_ids": np.concatenate([np.full(len(track), track.person_id) for track in rows]),
+                "frame_indices": np.concatenate([track.frame_indices for track in rows]),
+                "times_s": np.concatenate([track.times_s for track in rows]),
+                **{
+                    name: np.concatenate([getattr(track.people, name) for track in rows]).astype(np.float32)
+                    for name in ARRAYS
+                },
+            },
+        )
+
+    def found_later(self) -> list[Track]:
+        """What a second look found besides, by the ids of the people that `build_tracks` makes of `frames` alone."""
+        if self._later.key != self.key:
+            return []
+        found = []
+        for chunk in self._later.chunks():
+            people = Detections(**{name: chunk[name].astype(np.float64) for name in ARRAYS})
+            everybody = Track(0, chunk["frame_indices"], chunk["times_s"], people)
+            found += [
+                replace(everybody.take(chunk["person_ids"] == person_id), person_id=int(person_id))
+                for person_id in np.unique(chunk["person_ids"])
+            ]
+        return found
 
     def frames(self) -> Iterator[FrameDetections]:
         """All stored frames in order; one chunk is in memory at a time."""

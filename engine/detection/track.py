@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,15 @@ class Track:
     def take(self, rows: np.ndarray) -> Track:
         """Only some of the frames: (M,) increasing indices or (T,) booleans."""
         return Track(self.person_id, self.frame_indices[rows], self.times_s[rows], self.people.take(rows))
+
+    @staticmethod
+    def joined(parts: Sequence[Track]) -> Track:
+        """One track of parts that share no frame, in the order of time; the first part's id."""
+        indices = np.concatenate([part.frame_indices for part in parts])
+        order = np.argsort(indices, kind="stable")
+        times_s = np.concatenate([part.times_s for part in parts])
+        people = Detections.joined([part.people for part in parts])
+        return Track(parts[0].person_id, indices[order], times_s[order], people.take(order))
 
     @property
     def prominence(self) -> float:

@@ -14,7 +14,6 @@ import numpy as np
 from rig.atomic_file import replacing
 
 from ..errors import InputError, OutputError
-from .detections import Detections
 from .track import Track
 
 FILE_NAME = "track_edits.json"
@@ -115,12 +114,7 @@ def _merge(track: Track, other: Track) -> Track:
     keep, keep_other = np.ones(len(track), bool), np.ones(len(other), bool)
     keep[rows[~better]] = False
     keep_other[other_rows[better]] = False
-    parts = track.take(keep), other.take(keep_other)
-    indices = np.concatenate([part.frame_indices for part in parts])
-    order = np.argsort(indices)
-    people = Detections.joined([part.people for part in parts]).take(order)
-    times_s = np.concatenate([part.times_s for part in parts])[order]
-    return replace(track, frame_indices=indices[order], times_s=times_s, people=people)
+    return Track.joined([track.take(keep), other.take(keep_other)])
 
 
 def load_edits(folder: Path, key: dict[str, Any]) -> tuple[Edit, ...]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..poses import BLAZEPOSE
-from .detections import Detections, FrameDetections, pose_similarity
+from .detections import TRUNK, Detections, FrameDetections, pose_similarity
 from .linking import LinkOptions, cut_where_doubtful, linked, without_doubles
 from .track import Track
 
-_TRUNK = np.array([BLAZEPOSE[name] for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")])
 _FORBIDDEN = 1e6
 
 
@@ -40,8 +38,12 @@ class TrackOptions:
     linking: LinkOptions = field(default_factory=LinkOptions)
 
 
-def build_tracks(frames: Iterable[FrameDetections], options: TrackOptions | None = None) -> list[Track]:
+def build_tracks(
+    frames: Iterable[FrameDetections], options: TrackOptions | None = None, found_later: Sequence[Track] = ()
+) -> list[Track]:
     """Tracks of all people, the most prominent first with id 1.
+
+    found_later  what a second look found besides of the people that the same frames alone make
 
     Frame by frame, detections are assigned to the pieces that predict them best (Hungarian method over place, size
     and posture); what jumps in place or size starts a new piece instead of continuing a wrong one. Then pieces are cut
@@ -51,9 +53,17 @@ def build_tracks(frames: Iterable[FrameDetections], options: TrackOptions | None
     options = options or TrackOptions()
     pieces, frame_s = _pieces(frames, options)
     pieces = cut_where_doubtful(without_doubles(pieces, frame_s, options.linking), frame_s, options.linking)
-    tracks = linked(without_doubles(pieces, frame_s, options.linking), frame_s, options.linking)
+    tracks = linked(pieces, frame_s, options.linking)
+    tracks = _numbered(tracks, frame_s, options)
+    if not found_later:
+        return tracks
+    whole = [Track.joined([track, *(p for p in found_later if p.person_id == track.person_id)]) for track in tracks]
+    return _numbered(linked(whole, frame_s, options.linking), frame_s, options)
+
+
+def _numbered(tracks: Sequence[Track], frame_s: float, options: TrackOptions) -> list[Track]:
     kept = [track for track in tracks if _is_believable(track, frame_s, options)] or tracks
-    kept.sort(key=lambda track: -track.prominence)
+    kept = sorted(kept, key=lambda track: -track.prominence)
     return [replace(track, person_id=number) for number, track in enumerate(kept, start=1)]
 
 
@@ -141,7 +151,7 @@ def _is_believable(track: Track, frame_s: float, options: TrackOptions) -> bool:
 
 def _centre(points_px: np.ndarray) -> np.ndarray:
     """(33, 2) px to (2,) px, the middle of the trunk."""
-    return points_px[_TRUNK].mean(axis=0)
+    return points_px[TRUNK].mean(axis=0)
 
 
 def _height(points_px: np.ndarray) -> float:
