@@ -8,6 +8,7 @@ import numpy as np
 
 from rig.local_regression import smooth_series
 from rig.motion import Motion
+from rig.rotations import rotvec_to_rotmat
 from rig.skeleton import CONTACT_NAMES
 
 from .camera import Camera
@@ -132,8 +133,28 @@ def _seeming_height_m(motion: Motion, height_m: np.ndarray) -> np.ndarray:
 
 def foot_points(motion: Motion) -> np.ndarray:
     """(T, 4, 3) world positions of heels and big toes in the order of CONTACT_NAMES, m."""
-    columns = contact_landmarks(motion)
-    return np.concatenate([part.joints_and_landmarks()[1][:, columns] for _, part in motion.parts()])
+    skeleton, columns = motion.skeleton, contact_landmarks(motion)
+    owners = [skeleton.landmark_joints[column] for column in columns]
+    rest = skeleton.rest_joints
+    rotmats: dict[int, np.ndarray] = {}
+    places: dict[int, np.ndarray] = {}
+
+    def pose(joint: int) -> None:
+        """Only the legs: the feet are asked for again and again."""
+        parent = skeleton.parents[joint]
+        if joint in places:
+            return
+        if parent < 0:
+            rotmats[joint], places[joint] = rotvec_to_rotmat(motion.global_orient), motion.transl + rest[joint]
+            return
+        pose(parent)
+        rotmats[joint] = rotmats[parent] @ rotvec_to_rotmat(motion.body_pose[:, joint - 1])
+        places[joint] = places[parent] + rotmats[parent] @ (rest[joint] - rest[parent])
+
+    for owner in owners:
+        pose(owner)
+    offsets = skeleton.rest_landmarks[columns] - rest[owners]
+    return np.stack([places[o] + rotmats[o] @ offset for o, offset in zip(owners, offsets, strict=True)], axis=1)
 
 
 def point_speeds_m_s(times_s: np.ndarray, points: np.ndarray, window_s: float) -> np.ndarray:

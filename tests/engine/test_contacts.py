@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sample_motions import motion_from, standing, walking
+from sample_motions import motion_from, standing, walking, wandering
 
 from engine.camera import Camera
-from engine.contacts import detect_contacts, intervals
+from engine.contacts import detect_contacts, foot_points, intervals
 from engine.errors import InputError
-from rig.skeleton import JOINT, Skeleton
+from rig.skeleton import CONTACT_NAMES, JOINT, Skeleton
 
 
 def score(found, truth):
@@ -115,3 +115,10 @@ def test_a_skeleton_without_feet_is_refused():
     bare = Skeleton(motion.skeleton.joint_names, motion.skeleton.parents, motion.skeleton.rest_joints)
     with pytest.raises(InputError, match="left_heel"):
         detect_contacts(replace(motion, skeleton=bare))
+
+
+def test_foot_points_are_those_of_the_whole_body():
+    motion = wandering(40)
+    names = motion.skeleton.landmark_names
+    whole = motion.joints_and_landmarks()[1][:, [names.index(name) for name in CONTACT_NAMES]]
+    np.testing.assert_allclose(foot_points(motion), whole, atol=1e-12)
