@@ -13,6 +13,7 @@ from .errors import RigError
 _UPRIGHT_WITHIN_DEG = 20.0
 _SNAP_WITHIN_DEG = 25.0
 _SOLE_SHARE = 0.02
+_STANDING_HIPS = (0.8, 1.4)
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ def body_frame(character: Character, mapping: BoneMapping) -> BodyFrame:
     tilt = _tilt(axes, trunk, places)
     hips = places.hips()
     lows = [places.head(f"{side}_ankle") for side in SIDES]
-    floor = _floor(character, mapping, up, upright=np.allclose(tilt, np.eye(3)))
+    leg = _leg_length(places)
+    upright = bool(np.allclose(tilt, np.eye(3)))
+    floor = _floor(character, mapping, up, upright, float(hips @ up) / max(leg, 1e-12))
     ankle = [float(low @ up) - floor for low in lows if low is not None]
     origin = hips + up * (floor - float(hips @ up))
-    leg = _leg_length(places)
-    ankle_height = float(np.mean(ankle)) if ankle and np.allclose(tilt, np.eye(3)) else 0.1 * leg
+    ankle_height = float(np.mean(ankle)) if ankle and upright else 0.1 * leg
     return BodyFrame(axes, origin, tilt, leg, float(np.clip(ankle_height, 0.0, 0.4 * leg)))
 
 
@@ -139,8 +141,14 @@ def _leg_length(places: _Places) -> float:
     return float(np.mean(lengths)) if lengths else 1.6 * float(np.linalg.norm(places.top() - places.hips()))
 
 
-def _floor(character: Character, mapping: BoneMapping, up: np.ndarray, upright: bool) -> float:
-    """Height of the floor along `up`: under the skin of the feet, else the armature's origin, else under the toes."""
+def _floor(character: Character, mapping: BoneMapping, up: np.ndarray, upright: bool, hips_legs: float) -> float:
+    """Height of the floor along `up`: under the skin of the feet, else the armature's origin, else under the toes.
+
+    hips_legs: height of the hips over the armature's origin in legs; where it is that of standing hips, a pose that
+    does not stand (rests that lean or jump) has the floor at the origin.
+    """
+    if not upright and _STANDING_HIPS[0] < hips_legs < _STANDING_HIPS[1]:
+        return 0.0
     ankles = [character.index(bone) for side in SIDES if (bone := mapping.first(f"{side}_ankle"))]
     heights = character.heads @ up
     span = float(np.ptp(heights))

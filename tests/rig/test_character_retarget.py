@@ -267,6 +267,19 @@ def test_leaning_rest_poses_are_stood_up() -> None:
     assert worst_direction_deg(character, map_bones(character), wandering(20)) < 1e-3
 
 
+def test_a_rest_pose_that_jumps_still_has_its_floor_at_the_origin() -> None:
+    lean = rotvec_to_rotmat(np.radians([40.0, 0.0, 0.0]))
+    hips = np.array([0.0, 0.0, 0.95])
+    parts = {**RIGS["ue4"][1], "root": []}
+    jumping = [(name, parent, hips + lean @ (head - hips), hips + lean @ (tail - hips))
+               for name, parent, head, tail in humanoid(parts)]  # fmt: skip
+    character = as_character(jumping)
+    mapping = map_bones(character)
+    posed = blender_pose(character, retarget(character, mapping, standing(2)))
+    ankle = posed[0, character.index("foot_l"), 2, 3]
+    assert 0.05 < ankle < 0.12
+
+
 def test_only_mapped_bones_are_touched_and_held_poses_are_reckoned_with() -> None:
     bones = humanoid(RIGS["ue4"][1])
     chest = next(bone for bone in bones if bone[0] == "spine_03")
