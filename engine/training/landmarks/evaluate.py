@@ -47,6 +47,7 @@ class LiftingScores:
     limbs  over LIMB_JOINTS, relative to the middle of the hips;  24  over all joints, relative to the pelvis
     skate  displacement of ankles and feet while the true ones stand, mm a frame, with the true root
     jitter divided by the truth's;  bones  standard deviation of the lengths over time
+    calibration  (10, 2) mean expected and mean real distance of the joints in each tenth by what is expected, mm
     """
 
     name: str
@@ -64,6 +65,7 @@ class LiftingScores:
     bones: float
     coverage: float
     frames_per_s: float
+    calibration: np.ndarray | None = None
 
 
 def read_sequences(folder: Path, sight: Sight, count: int = 48, frames: int = 90) -> list[TrueSequence]:
@@ -177,6 +179,13 @@ def format_lifting(rows: Sequence[LiftingScores]) -> str:
     lines.append(
         "mm and degrees; accel m/s^2; jitter over the truth's; MPJPE and PA of 12 limb joints, the others of 24"
     )
+    for row in rows:
+        if row.calibration is not None:
+            lines.append(f"{row.name}: expected and real distance of joints, mm, by tenths of what is expected")
+            lines += [
+                f"  {name:<20}" + "".join(f"{value:>7.0f}" for value in values)
+                for name, values in zip(("expected", "real"), row.calibration.T, strict=True)
+            ]
     return "\n".join(lines)
 
 
@@ -204,6 +213,8 @@ def _sequence(arrays: dict[str, np.ndarray], points: np.ndarray, scores: np.ndar
 
 def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> LiftingScores:
     parts: dict[str, list[np.ndarray]] = {}
+    expected: list[np.ndarray] = []
+    real: list[np.ndarray] = []
     seconds, frames = 0.0, 0
     for sequence in sequences:
         began = time.perf_counter()
@@ -212,8 +223,21 @@ def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> Lif
         frames += len(sequence.joints)
         for key, values in _errors(answer, sequence).items():
             parts.setdefault(key, []).append(np.ravel(values))
+        if answer.expected_m is not None:
+            expected.append(answer.expected_m[:, 1:].ravel())
+            true = sequence.joints - sequence.joints[:, :1]
+            real.append(metrics.position_errors(answer.joints, true)[:, 1:].ravel())
     means = {key: float(metrics.mean_present(np.concatenate(values))) for key, values in parts.items()}
-    return LiftingScores(name=name, frames_per_s=frames / seconds, **means)
+    tenths = calibration(np.concatenate(expected), np.concatenate(real)) if expected else None
+    return LiftingScores(name=name, frames_per_s=frames / seconds, calibration=tenths, **means)
+
+
+def calibration(expected_m: np.ndarray, real_m: np.ndarray, parts: int = 10) -> np.ndarray:
+    """(parts, 2) mean expected and real distance, mm, of (N,) joints in equal parts by what is expected; NaN left out."""
+    known = np.isfinite(expected_m) & np.isfinite(real_m)
+    order = np.argsort(expected_m[known], kind="stable")
+    pairs = 1e3 * np.stack([expected_m[known], real_m[known]], axis=1)[order]
+    return np.stack([part.mean(axis=0) if len(part) else np.full(2, np.nan) for part in np.array_split(pairs, parts)])
 
 
 def _errors(answer: Answer, sequence: TrueSequence) -> dict[str, np.ndarray]:

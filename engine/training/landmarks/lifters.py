@@ -12,6 +12,7 @@ from engine.body.fit import fit_betas
 from engine.body.model import BodyModel
 from engine.body.open_body import load_open_body
 from engine.camera import Camera
+from engine.confidence import expected_error_m
 from engine.ik.solve import IKMode, solve_motion
 from engine.lifting import GeometricLifter
 from engine.lifting.body_fit import fit_to_body
@@ -48,10 +49,12 @@ class Answer:
     """joints (T, 24, 3) m relative to the pelvis, camera axes; NaN for what is missing or never answered.
 
     local_rotmats (T, 24, 3, 3) after inverse kinematics, the pelvis' in camera axes, or None.
+    expected_m (T, 24) how far the method expects each joint to be from the truth, or None.
     """
 
     joints: np.ndarray
     local_rotmats: np.ndarray | None
+    expected_m: np.ndarray | None = None
 
 
 Method = Callable[[TrueSequence], Answer]
@@ -72,7 +75,7 @@ def learned_method(
         betas = fit_betas(poses, body)
         if fitted:
             poses = fit_to_body(poses, sequence.camera, body.skeleton(betas))
-        return Answer(poses.joints, _solved(poses, body, betas, mode))
+        return Answer(poses.joints, _solved(poses, body, betas, mode), expected_error_m(poses.scores))
 
     return answer
 
