@@ -233,7 +233,7 @@ def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> Lif
 
 
 def calibration(expected_m: np.ndarray, real_m: np.ndarray, parts: int = 10) -> np.ndarray:
-    """(parts, 2) mean expected and real distance, mm, of (N,) joints in equal parts by what is expected; NaN left out."""
+    """(parts, 2) mean expected and real distance, mm, of (N,) joints in equal parts by what is expected."""
     known = np.isfinite(expected_m) & np.isfinite(real_m)
     order = np.argsort(expected_m[known], kind="stable")
     pairs = 1e3 * np.stack([expected_m[known], real_m[known]], axis=1)[order]
