@@ -24,15 +24,22 @@ class GapPolicy(Enum):
 
 @dataclass(frozen=True)
 class GapConfig:
-    """fill_s: longest gap bridged evenly, s; policy: what happens in longer ones; ease_s: return after a hold, s."""
+    """fill_s: longest gap bridged evenly, s; policy: what happens in longer ones.
+
+    ease_s               time of the return after a hold, s, unless
+    speed_m_s, turn_deg_s  the root or a joint would be faster than this: it sets out earlier
+    """
 
     fill_s: float = 1.0
     policy: GapPolicy = GapPolicy.HOLD
     ease_s: float = 0.3
+    speed_m_s: float = 1.5
+    turn_deg_s: float = 240.0
 
 
 _DEFAULT = GapConfig()
 _CHUNK_FRAMES = 2048
+_STEEPEST = 1.5  # slope of `_smoothstep` in its middle
 
 
 def fill_gaps(motion: Motion, config: GapConfig = _DEFAULT) -> Motion:
@@ -46,7 +53,7 @@ def fill_gaps(motion: Motion, config: GapConfig = _DEFAULT) -> Motion:
         return motion
     rotvecs = np.concatenate([motion.global_orient[:, None], motion.body_pose], axis=1)
     transl = motion.transl.copy()
-    before, after, fraction = _bridges(motion.times_s, seen, config)
+    before, after, fraction = _bridges(motion, seen, config)
     for joint in np.flatnonzero(~seen.all(axis=0)):
         rows = np.flatnonzero(np.isfinite(fraction[:, joint]))
         for start in range(0, len(rows), _CHUNK_FRAMES):
@@ -60,8 +67,9 @@ def fill_gaps(motion: Motion, config: GapConfig = _DEFAULT) -> Motion:
     return replace(motion, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:], transl=transl)
 
 
-def _bridges(times_s: np.ndarray, seen: np.ndarray, config: GapConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _bridges(motion: Motion, seen: np.ndarray, config: GapConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(T, J) seen frame before, seen frame after, and fraction of the way; NaN where nothing is to be filled."""
+    times_s = motion.times_s
     count = len(times_s)
     index = np.arange(count)[:, None]
     before = np.maximum.accumulate(np.where(seen, index, -1), axis=0)
@@ -74,8 +82,8 @@ def _bridges(times_s: np.ndarray, seen: np.ndarray, config: GapConfig) -> tuple[
     start_s, end_s, now_s = times_s[before], times_s[after], times_s[:, None]
     length_s = np.where(inner, end_s - start_s, 1.0)
     even = (now_s - start_s) / length_s
-    ease_s = max(config.ease_s, 1e-9)
     if config.policy is GapPolicy.HOLD:
+        ease_s = np.minimum(_ease_s(motion, before, after, config), length_s)
         long_gap = _smoothstep((now_s - (end_s - ease_s)) / ease_s)
     elif config.policy is GapPolicy.FILL:
         long_gap = _smoothstep(even)
@@ -85,6 +93,18 @@ def _bridges(times_s: np.ndarray, seen: np.ndarray, config: GapConfig) -> tuple[
     if config.policy is not GapPolicy.LEAVE:
         fraction = np.where(leading, 1.0, np.where(trailing, 0.0, fraction))
     return before, after, fraction
+
+
+def _ease_s(motion: Motion, before: np.ndarray, after: np.ndarray, config: GapConfig) -> np.ndarray:
+    """(T, J) time for the way from the pose of one frame (T, J) to that of another, s."""
+    rotvecs = np.concatenate([motion.global_orient[:, None], motion.body_pose], axis=1)
+    joints = np.arange(rotvecs.shape[1])
+    quats = rotvec_to_quat_wxyz(rotvecs)
+    cosine = np.abs(np.sum(quats[before, joints] * quats[after, joints], axis=-1))
+    way_s = 2.0 * np.degrees(np.arccos(np.clip(cosine, 0.0, 1.0))) / config.turn_deg_s
+    travel_s = np.linalg.norm(motion.transl[after[:, 0]] - motion.transl[before[:, 0]], axis=-1) / config.speed_m_s
+    way_s[:, 0] = np.maximum(way_s[:, 0], travel_s)
+    return np.maximum(_STEEPEST * way_s, max(config.ease_s, 1e-9))
 
 
 def _smoothstep(x: np.ndarray) -> np.ndarray:

@@ -18,7 +18,6 @@ from ..errors import InputError, MissingTool
 from ..poses import BLAZEPOSE_NAMES, LandmarkSequence, LearnedMovement, PoseSequence
 from .geometric import UNSEEN_IN_PICTURE
 from .landmark_features import Features, attention_mask, extract_features
-from .landmark_scores import joint_scores, landmark_scores, twist_scores
 
 LEAF_JOINTS = tuple(JOINT[name] for name in ("head", "left_foot", "right_foot", "left_hand", "right_hand"))
 """Joints whose global rotation the network gives, in its order."""
@@ -61,7 +60,6 @@ class WindowConfig:
     batch      windows that go through the network at once; bounds the memory
     causal     no frame is decided by later ones
     mirrored   the network also sees everyone in a mirror, and both answers count half: truer, twice the work
-    min_score  joints whose landmarks are below it are missing
     threads    of the runtime; 0 lets it choose
     """
 
@@ -70,7 +68,6 @@ class WindowConfig:
     batch: int = 8
     causal: bool = False
     mirrored: bool = True
-    min_score: float = 0.02
     threads: int = 2
 
     def __post_init__(self) -> None:
@@ -115,28 +112,23 @@ class LandmarkTransformerLifter:
         """One person's joints (camera axes, relative to the pelvis, m), twists, keypoints and scores.
 
         Scores say how near the truth the network expects each joint to be. Hidden limbs are kept, for the network
-        learned what they do; joints whose landmarks have a score below `min_score`, and frames in which the person was
-        not seen, are missing.
+        learned what they do; only frames in which the person was not seen are missing.
         """
         lifted = self.estimate(landmarks, camera)
-        scores = landmark_scores(landmarks, camera)
         seen = landmarks.seen
-        shown = (joint_scores(scores) >= self.config.min_score) & seen[:, None]
-        confidence = np.where(shown, confidence_of(lifted.sigma), 0.0)
-        present = confidence > 0
+        confidence = np.where(seen[:, None], confidence_of(lifted.sigma), 0.0)
         twist = lifted.twist.copy()
-        twist[twist_scores(scores) < self.config.min_score] = np.nan
         twist[:, [joint - 1 for joint in LEAF_JOINTS]] = np.nan
         keypoints = _project(lifted.bearings, camera)
         keypoints[:, [JOINT[name] for name in UNSEEN_IN_PICTURE]] = np.nan
         rotmats = np.full((len(landmarks), len(SMPL_JOINT_NAMES), 3, 3), np.nan)
-        rotmats[:, LEAF_JOINTS] = np.where(present[:, LEAF_JOINTS, None, None], lifted.leaves, np.nan)
+        rotmats[:, LEAF_JOINTS] = lifted.leaves
         return PoseSequence(
             person_id=landmarks.person_id,
             times_s=landmarks.times_s,
-            joints=np.where(present[..., None], lifted.joints, np.nan),
+            joints=lifted.joints,
             twist=twist,
-            keypoints_2d=np.where(present[..., None], keypoints, np.nan),
+            keypoints_2d=keypoints,
             scores=confidence,
             leaf_rotmats=rotmats,
             movement=LearnedMovement(lifted.gravity, lifted.velocity, lifted.contacts),

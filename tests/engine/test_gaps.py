@@ -40,7 +40,18 @@ def test_long_gap_holds_then_eases_back():
     np.testing.assert_allclose(elbow[30:82], truth.body_pose[29, ELBOW - 1, 1], atol=1e-9)
     assert np.all(np.diff(elbow[81:91]) > 0)
     np.testing.assert_allclose(elbow[90], truth.body_pose[90, ELBOW - 1, 1])
-    np.testing.assert_allclose(result.transl[30:80], np.tile(truth.transl[29], (50, 1)), atol=1e-9)
+    np.testing.assert_allclose(result.transl[30:36], np.tile(truth.transl[29], (6, 1)), atol=1e-9)
+
+
+def test_nobody_shoots_back_after_a_hold():
+    _, gappy = ramp_with_gap(30, 90)
+    config = GapConfig(speed_m_s=1.5, turn_deg_s=30.0)
+    result = fill_gaps(gappy, config)
+    step_s = 1 / 30
+    assert 1.3 < np.linalg.norm(np.diff(result.transl, axis=0), axis=1)[29:91].max() / step_s < 1.55
+    assert 25.0 < np.degrees(np.abs(np.diff(result.body_pose[:, ELBOW - 1, 1])))[29:91].max() / step_s < 31.0
+    hasty = fill_gaps(gappy, GapConfig(speed_m_s=1e6, turn_deg_s=1e6))
+    assert np.linalg.norm(np.diff(hasty.transl, axis=0), axis=1).max() / step_s > 7.0
 
 
 def test_long_gap_filled_or_left():
