@@ -105,6 +105,7 @@ class _Retarget:
         self.part_turns: dict[str, np.ndarray] = {}
         self.turns: dict[int, np.ndarray] = {}
         self.heads: dict[int, np.ndarray] = {}
+        self.loose_feet = self._loose_feet()
 
     def animation(self) -> CharacterAnimation:
         self._turn_trunk()
@@ -129,6 +130,15 @@ class _Retarget:
 
     def _bones(self, part: str) -> list[int]:
         return [self.character.index(name) for name in self.mapping.bones.get(part, ())]
+
+    def _loose_feet(self) -> dict[int, int]:
+        """Foot -> shin, for feet that do not hang from their shins: rigs that held them by inverse kinematics."""
+        found = {}
+        for side in SIDES:
+            shins, feet = self._bones(f"{side}_knee"), self._bones(f"{side}_ankle")
+            if shins and feet and shins[0] not in self.character.path(feet[0]):
+                found[feet[0]] = shins[-1]
+        return found
 
     def _turn_trunk(self) -> None:
         source, turns = self.source, self.alignment.turns
@@ -210,7 +220,21 @@ class _Retarget:
     def _posed(self) -> PosedBones:
         axes, reference = self.frame.axes, np.asarray(self.character.reference)[:, :3, :3]
         rotations = {bone: axes @ turn @ axes.T @ reference[bone] for bone, turn in self.turns.items()}
+        if self.loose_feet:
+            self.heads |= self._places_of_loose_feet(rotations)
         return pose_bones(self.character, len(self.source), rotations, self.heads)
+
+    def _places_of_loose_feet(self, rotations: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+        """Foot -> (T, 3) end of its shin, for feet that hang from something else."""
+        shins = {shin: rotations[shin] for shin in self.character.with_ancestors([*self.loose_feet.values()])
+                 if shin in rotations}  # fmt: skip
+        heads = {bone: place for bone, place in self.heads.items() if bone not in self.loose_feet}
+        posed = pose_bones(self.character, len(self.source), shins, heads)
+        places = {}
+        for foot, shin in self.loose_feet.items():
+            at = np.linalg.inv(np.asarray(self.character.reference)[shin]) @ np.append(self.character.heads[foot], 1.0)
+            places[foot] = (posed.matrices[shin] @ at)[:, :3]
+        return places
 
     def _foot(self, side: str, posed: PosedBones) -> FootMotion | None:
         """One foot as it is posed; None where no bone moves it."""

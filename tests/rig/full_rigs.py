@@ -376,6 +376,10 @@ UNKNOWN = {
     "free names": _rig(
         RigKind.MATCHED, ("L", "R"), "Bone/Hips/Abdomen Torso/Neck/Head",
         "Shoulder.# UpperArm.# LowerArm.# Palm.# UpperLeg.# LowerLeg.# Foot.# -", *_FREE_EXTRAS),
+    "feet that hang from the root": _rig(
+        RigKind.MATCHED, ("L", "R"), "Bone/Hips/Abdomen Torso/Neck/Head",
+        "Shoulder# UpperArm# LowerArm# Palm# UpperLeg# LowerLeg# Foot# -",
+        ("PoleTarget#", "Bone", 0.0, (0.1, -0.6, 0.5), _FRONT), parents={"Foot#": "Bone"}),
     "optitrack": _rig(
         RigKind.MATCHED, ("L", "R"), "/Hip/Ab Chest/Neck/Head",
         "#Shoulder #UArm #FArm #Hand #Thigh #Shin #Foot #Toe"),

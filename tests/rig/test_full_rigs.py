@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from full_rigs import KNOWN, UNKNOWN, FullRig
 from made_characters import Bones, as_character
-from test_character_retarget import worst_direction_deg
+from test_character_retarget import blender_pose, worst_direction_deg
 
 from rig.bone_mapping import BoneMapping
 from rig.bone_matching import map_bones
-from rig.character_retarget import RetargetSettings
+from rig.character_retarget import RetargetSettings, retarget
 from rig.rotations import rotvec_to_rotmat
 from tests.sample_motions import walking
 
@@ -88,3 +88,25 @@ def test_chains_of_cloth_and_hair_without_a_telling_name_do_not_confuse() -> Non
                     bones.append((name, parent, place, after))
                     parent, place = name, after
         _check(map_bones(as_character(bones)), rig)
+
+
+def test_feet_that_hang_from_the_root_stay_at_their_shins() -> None:
+    rig = UNKNOWN["feet that hang from the root"]
+    character = as_character(rig.bones(), roll_seed=3)
+    mapping = map_bones(character)
+    motion, contacts = walking(1.0)
+    posed = blender_pose(character, retarget(character, mapping, replace(motion, contacts=contacts)))
+    for side in "LR":
+        shin, foot = (posed[:, character.index(f"{name}{side}"), :3, 3] for name in ("LowerLeg", "Foot"))
+        rest = character.heads[character.index(f"Foot{side}")] - character.heads[character.index(f"LowerLeg{side}")]
+        np.testing.assert_allclose(np.linalg.norm(foot - shin, axis=1), np.linalg.norm(rest), atol=1e-9)
+
+
+def test_sides_named_as_a_viewer_sees_them_are_exchanged() -> None:
+    rig = KNOWN["unreal 4"]
+    about = np.diag([-1.0, 1.0, 1.0])
+    mirrored = [(name, parent, about @ head, about @ tail) for name, parent, head, tail in rig.bones()]
+    mapping = map_bones(as_character(mirrored))
+    assert mapping.bones["left_hip"] == ("thigh_r",)
+    assert mapping.twists["right_elbow"] == ("lowerarm_twist_01_l",)
+    assert mapping.bones["spine"] == ("spine_01", "spine_02", "spine_03")
