@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import numpy as np
 
@@ -15,68 +14,16 @@ from rig.rotations import rotvec_to_rotmat
 from rig.skeleton import CONTACT_NAMES, JOINT
 
 from .camera import Camera
-from .contacts import ContactConfig, contact_landmarks, detect_contacts, foot_points, intervals, sole_heights_m
+from .contacts import ContactConfig, detect_contacts, foot_points, intervals
+from .foot_pins import FootLockConfig, FootLockMode, Pins, pin_feet
 from .ik.refine import refine_chain
 
-
-class FootLockMode(Enum):
-    """When feet are pinned."""
-
-    AUTO = "auto"
-    """During detected contacts, unless the foot moves too far in one to have stood."""
-    ALWAYS = "always"
-    """Whenever a foot is near the floor and not clearly moving, however far that moves it."""
-    OFF = "off"
-    GROUNDING = "grounding"
-    """During detected contacts feet are brought to the floor's height, but may slide on it."""
-
-
-@dataclass(frozen=True)
-class FootLockConfig:
-    """How feet are pinned.
-
-    mode               see FootLockMode
-    given              the contacts were given, not detected: each of them holds, however far the foot has to move
-    ease_s, ease_s_m   time over which a correction fades in before and out after a contact, s, and how much longer for
-                       each metre of it, s/m
-    max_correction_m   AUTO leaves a contact alone whose foot would have to move farther than this, m
-    across_m, along_m  usual error of a foot's place across and along the line of sight, m
-    along_share        part for which a way along the line of sight counts in `max_correction_m`
-    split_m            a foot that wanders farther than this within one contact is pinned to a slowly moving place
-    wander_s           time constant of that place, s
-    root_share         share of the correction that feet have in common which the root takes, the legs take the rest
-    root_s             time constant of the part of the correction that the root takes, s
-    forget_s           time constant with which that part fades away from contacts, s
-    reach_share        share of the leg's full length a pinned leg may be stretched to before the root gives way
-    damping            of the leg solve, see `ik.refine.refine_chain`
-    iterations         of the leg solve
-    clearance_m        a swinging foot may dip this far into the floor before it is lifted, m
-    """
-
-    mode: FootLockMode = FootLockMode.AUTO
-    given: bool = False
-    ease_s: float = 0.12
-    ease_s_m: float = 1.0
-    max_correction_m: float = 0.20
-    across_m: float = 0.03
-    along_m: float = 0.15
-    along_share: float = 0.5
-    split_m: float = 0.12
-    wander_s: float = 0.5
-    root_share: float = 0.25
-    root_s: float = 0.25
-    forget_s: float = 0.7
-    reach_share: float = 0.998
-    damping: float = 0.05
-    iterations: int = 6
-    clearance_m: float = 0.005
-
+__all__ = ["ContactReport", "FootLockConfig", "FootLockMode", "contact_reports", "lock_feet", "mean_slide_m"]
 
 _DEFAULT = FootLockConfig()
 _ALWAYS_CONTACTS = ContactConfig(height_m=0.08, speed_m_s=1.5)
 _SIDES = ("left", "right")
 _SHARPNESS = 4
-_LENGTH_STEPS = 4  # a toe may share its stand with two heels, and so a foot's length with both
 
 
 def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT, camera: Camera | None = None) -> Motion:
@@ -84,7 +31,7 @@ def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT, camera: Camera 
 
     Contacts are `motion.contacts` >= 0.5. For each, the place is the median of the heel or toe over it, brought to the
     floor the likeliest way: straight down, or with the `camera` mostly along the line of sight, since distance is what
-    one camera sees worst and the picture should not suffer (`_floor_places`). The shift this asks of the feet is
+    one camera sees worst and the picture should not suffer (see `foot_pins`). The shift this asks of the feet is
     divided: the slow part both feet share goes to the root, the rest to the leg chains (hip, knee) by damped least
     squares; the foot turns about its pinned point or, where heel and toe both stand, onto the line between their
     places. Shifts fade in and out over `ease_s`; between contacts a foot is only lifted out of the floor.
@@ -93,7 +40,7 @@ def lock_feet(motion: Motion, config: FootLockConfig = _DEFAULT, camera: Camera 
         return motion
     if config.mode is FootLockMode.ALWAYS and not config.given:
         motion = replace(motion, contacts=detect_contacts(motion, _ALWAYS_CONTACTS).contacts)
-    pins = _pins(motion, config, camera)
+    pins = pin_feet(motion, config, camera)
     if not pins.weights.any():
         return motion
     motion = _shift_root(motion, pins, config)
@@ -132,132 +79,7 @@ def mean_slide_m(motion: Motion) -> float:
     return sum(r.slide_m * (r.stop - r.start - 1) for r in reports) / frames if frames else 0.0
 
 
-@dataclass(frozen=True)
-class _Pins:
-    """Where each heel and toe belongs: places (T, 4, 3) m (of the nearest contact) and weights (T, 4) 0..1, eased."""
-
-    places: np.ndarray
-    weights: np.ndarray
-
-    def part(self, rows: slice) -> _Pins:
-        return _Pins(self.places[rows], self.weights[rows])
-
-
-@dataclass
-class _Stand:
-    """One contact in frames [start, stop): where its point belongs in each of them, place (N, 3) m."""
-
-    start: int
-    stop: int
-    place: np.ndarray
-
-
-def _pins(motion: Motion, config: FootLockConfig, camera: Camera | None) -> _Pins:
-    points = foot_points(motion)
-    stands = [_stands(motion, points, column, config, camera) for column in range(points.shape[1])]
-    if config.mode is not FootLockMode.GROUNDING:
-        landmarks = motion.skeleton.rest_landmarks[contact_landmarks(motion)]
-        for heel in (0, 2):
-            _keep_length(stands[heel], stands[heel + 1], float(np.linalg.norm(landmarks[heel + 1] - landmarks[heel])))
-    places, weights = points.copy(), np.zeros(points.shape[:2])
-    for column, point in enumerate(np.swapaxes(points, 0, 1)):
-        for stand in stands[column]:
-            way = stand.place - point[stand.start : stand.stop]
-            ease_s = config.ease_s + config.ease_s_m * np.linalg.norm(way, axis=1)[[0, -1]]
-            weight = _eased(motion.times_s, stand.start, stand.stop, ease_s)
-            # Outside its contact the correction itself is kept, not the place: the foot is not dragged back.
-            correction = np.zeros_like(point)
-            correction[stand.start : stand.stop] = way
-            correction[: stand.start] = way[0]
-            correction[stand.stop :] = way[-1]
-            nearer = weight > weights[:, column]
-            places[nearer, column] = (point + correction)[nearer]
-            weights[:, column] = np.maximum(weights[:, column], weight)
-    return _Pins(places, weights)
-
-
-def _stands(
-    motion: Motion, points: np.ndarray, column: int, config: FootLockConfig, camera: Camera | None
-) -> list[_Stand]:
-    """The contacts of one of the points (T, 4, 3) that are believed."""
-    grounding = config.mode is FootLockMode.GROUNDING
-    soles_m = sole_heights_m(motion)
-    found = []
-    for start, stop in intervals(motion.contacts[:, column] >= 0.5):
-        here = points[start:stop]
-        place = _floor_places(here, soles_m, config, None if grounding else camera)[:, column]
-        if not grounding:
-            place = _place(motion.times_s[start:stop], place, config)
-        away = _unlikeliness_m(here[:, column], place, config, camera)
-        sure = config.given or config.mode is FootLockMode.ALWAYS
-        if sure or np.median(away) <= config.max_correction_m:
-            found.append(_Stand(start, stop, place))
-    return found
-
-
-def _keep_length(heels: list[_Stand], toes: list[_Stand], length_m: float) -> None:
-    """Move places of one foot's heel and toe, in place, until they are a foot's length apart while both stand."""
-    together = [
-        (heel, toe, slice(max(heel.start, toe.start), min(heel.stop, toe.stop)))
-        for heel in heels
-        for toe in toes
-        if heel.start < toe.stop and toe.start < heel.stop
-    ]
-    for _ in range(_LENGTH_STEPS):
-        for heel, toe, rows in together:
-            first = heel.place[rows.start - heel.start : rows.stop - heel.start]
-            second = toe.place[rows.start - toe.start : rows.stop - toe.start]
-            way = np.median(second - first, axis=0)
-            distance_m = float(np.linalg.norm(way))
-            shift = 0.5 * (distance_m - length_m) * way / max(distance_m, 1e-6) * [1.0, 0.0, 1.0]
-            heel.place = heel.place + shift
-            toe.place = toe.place - shift
-
-
-def _floor_places(points: np.ndarray, soles_m: np.ndarray, config: FootLockConfig, camera: Camera | None) -> np.ndarray:
-    """(T, 4, 3) where on the floor, at the height of the soles (4,), the foot points (T, 4, 3) most likely are, m.
-
-    For errors with covariance S = a^2 I + (b^2 - a^2) r r^T, a across and b along the line of sight r, the likeliest
-    point of the plane n . x = h is x + S n (h - n . x) / (n . S n): the update of a Kalman filter that measures the
-    height exactly. From low cameras that is nearly straight down, from high ones nearly along the line of sight.
-    """
-    drop = soles_m - points[..., 1]
-    up = np.array([0.0, 1.0, 0.0])
-    if camera is None:
-        return points + drop[..., None] * up
-    sight = camera.sight(points)
-    across2, along2 = config.across_m**2, config.along_m**2
-    way = across2 * up + (along2 - across2) * sight[..., 1:2] * sight
-    return points + way / way[..., 1:2] * drop[..., None]
-
-
-def _unlikeliness_m(start: np.ndarray, end: np.ndarray, config: FootLockConfig, camera: Camera | None) -> np.ndarray:
-    """(N,) length of the ways from `start` to `end` (N, 3), m; what lies along the line of sight counts for less."""
-    way = end - start
-    if camera is None:
-        return np.linalg.norm(way, axis=1)
-    sight = camera.sight(start)
-    along = np.sum(way * sight, axis=1, keepdims=True)
-    return np.linalg.norm(way - (1.0 - config.along_share) * along * sight, axis=1)
-
-
-def _place(times_s: np.ndarray, path: np.ndarray, config: FootLockConfig) -> np.ndarray:
-    """(N, 3) where a point that stands belongs in each frame of its contact: one place, unless it wanders far."""
-    middle = np.median(path, axis=0)
-    if np.linalg.norm(path - middle, axis=1).max() <= config.split_m:
-        return np.tile(middle, (len(path), 1))
-    return smooth_series(times_s, path, config.wander_s, order=0)
-
-
-def _eased(times_s: np.ndarray, start: int, stop: int, ease_s: np.ndarray) -> np.ndarray:
-    """(T,) 1 in frames [start, stop), falling smoothly to 0 over `ease_s` (2,) before and after, s."""
-    before, after = np.maximum(ease_s, 1e-9)
-    away = np.maximum((times_s[start] - times_s) / before, (times_s - times_s[stop - 1]) / after)
-    x = np.clip(1.0 - away, 0.0, 1.0)
-    return x * x * (3.0 - 2.0 * x)
-
-
-def _shift_root(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
+def _shift_root(motion: Motion, pins: Pins, config: FootLockConfig) -> Motion:
     """Move the root by the slow part of what all pinned points ask for together, and where a leg is too short."""
     points = foot_points(motion)
     wish = pins.places - points
@@ -286,7 +108,7 @@ def _nearest(known: np.ndarray) -> np.ndarray:
     return np.where(frames - index[before] < index[after] - frames, index[before], index[after])
 
 
-def _out_of_reach(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.ndarray:
+def _out_of_reach(motion: Motion, pins: Pins, config: FootLockConfig) -> np.ndarray:
     """(T, 3) the way, m, the hips must go for the worse of the two legs to reach its pinned foot; 0 where both do."""
     rotmats = motion.global_rotmats()
     joints = joint_positions(motion.skeleton, rotmats, motion.transl)
@@ -304,7 +126,7 @@ def _out_of_reach(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.nda
 
 
 def _ankle_targets(
-    motion: Motion, pins: _Pins, rotmats: np.ndarray, joints: np.ndarray
+    motion: Motion, pins: Pins, rotmats: np.ndarray, joints: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ankle targets (T, 2, 3) m, their weights (T, 2), and turns of the feet (T, 2, 3, 3) onto heel and toe places.
 
@@ -343,7 +165,7 @@ def _turn_between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.n
     return rotvec_to_rotmat(axis * (angle / np.maximum(sine, 1e-9))[:, None])
 
 
-def _bend_legs(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
+def _bend_legs(motion: Motion, pins: Pins, config: FootLockConfig) -> Motion:
     """Bring both ankles to their targets by bending the legs, a chunk of frames at a time."""
     rotvecs = np.concatenate([motion.global_orient[:, None], motion.body_pose], axis=1)
     for rows, part in motion.parts():
@@ -353,7 +175,7 @@ def _bend_legs(motion: Motion, pins: _Pins, config: FootLockConfig) -> Motion:
     return replace(motion, global_orient=rotvecs[:, 0], body_pose=rotvecs[:, 1:])
 
 
-def _bend_chunk(motion: Motion, pins: _Pins, config: FootLockConfig) -> np.ndarray:
+def _bend_chunk(motion: Motion, pins: Pins, config: FootLockConfig) -> np.ndarray:
     """(T, J, 3, 3) local rotations with both ankles where their pins want them and no foot in the floor."""
     skeleton = motion.skeleton
     local = motion.local_rotmats()

@@ -5,12 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sample_motions import standing, walking
+from sample_motions import motion_from, standing, walking
 
 from engine.contacts import detect_contacts, foot_points
 from engine.foot_lock import FootLockConfig, FootLockMode, contact_reports, lock_feet, mean_slide_m
+from engine.foot_pins import pin_feet
 from rig.local_regression import smooth_series
 from rig.rotations import rotation_angle, rotvec_to_rotmat
+from rig.skeleton import CONTACT_NAMES, JOINT
 
 
 def disturbed(motion, truth, seed=0):
@@ -101,3 +103,20 @@ def test_detected_contacts_work_too_and_one_frame_passes():
     result = lock_feet(detect_contacts(motion))
     assert mean_slide_m(result) < 0.002
     lock_feet(replace(standing(1), contacts=np.ones((1, 4))))
+
+
+def test_heel_and_toe_are_pinned_a_foots_length_apart():
+    motion = standing(60)
+    rotvecs = np.zeros((60, 24, 3))
+    rotvecs[:, JOINT["left_ankle"], 0] = np.radians(30.0)
+    contacts = np.zeros((60, 4))
+    contacts[:40, 0] = contacts[20:, 1] = 1.0
+    tilted = replace(motion_from(rotvecs, np.zeros((60, 3))), contacts=contacts)
+    pins = pin_feet(tilted, FootLockConfig(given=True), None)
+    heel, toe = motion.skeleton.rest_landmarks[[motion.skeleton.landmark_names.index(n) for n in CONTACT_NAMES[:2]]]
+    both = slice(20, 40)
+    lengths = np.linalg.norm(pins.places[both, 1] - pins.places[both, 0], axis=-1)
+    flat = foot_points(tilted)[both, :2] * [1.0, 0.0, 1.0]
+    assert np.linalg.norm(flat[:, 1] - flat[:, 0], axis=-1).max() < 0.93 * np.linalg.norm(toe - heel)
+    np.testing.assert_allclose(lengths, np.linalg.norm(toe - heel), atol=1e-3)
+    assert np.abs(np.diff(pins.places[:40, 0], axis=0)).max() < 1e-9
