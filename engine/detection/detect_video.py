@@ -25,7 +25,9 @@ from .tracks import TrackOptions, build_tracks
 
 CHUNK_FRAMES = 256
 MAX_SIDE_PX = 2560
-"""Pictures are shrunk to this for the networks, whose own inputs are 224 and 256 px; coordinates stay full size."""
+"""Larger pictures are shrunk to this: a person as high as a tenth of it still fills the network's 256 px.
+
+Crops are cut out of it at full size; coordinates refer to the video's own picture."""
 
 
 @dataclass(frozen=True)

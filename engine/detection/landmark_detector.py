@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -14,7 +15,6 @@ from .detections import Detections, make_detections, without_duplicates
 from .model_bundle import find_bundle
 from .pose_networks import Device, PoseNetworks, RegionPose
 
-_WHOLE = np.array([0.5, 0.5, 1.0, 1.0, 0.0])
 _SAME_REGION_IOU = 0.6
 _ALERT_PICTURES = 60
 
@@ -61,7 +61,7 @@ class LandmarkDetector:
 
     A followed person's region comes from the landmarks of the picture before, which is faster and steadier than
     detecting anew. New people are searched in the whole picture and, in turn, in square parts of it, where people
-    who are small in the whole picture become large enough to be seen.
+    who are small in the whole picture become large enough to be seen; while there is nobody, also turned.
     Raises InputError for a model bundle that cannot be used, MissingTool when there is none.
     """
 
@@ -105,13 +105,12 @@ class LandmarkDetector:
         every = min(2, self.options.search_every) if alert else self.options.search_every
         due = state.pictures % every == 0 and len(poses) < self.options.max_people
         if lost or due or not poses:
-            part = _search_regions(size)[searches % len(_search_regions(size))]
-            found = self.networks.search(picture, part)
+            for place in _places(size, searches, alone=not poses):
+                for region in self.networks.search(image_rgb, place.part, place.quarter_turns):
+                    known = any(_overlap(region, pose.next_region) > _SAME_REGION_IOU for pose in poses)
+                    if not known and (pose := self.networks.look(picture, region)) is not None:
+                        poses.append(pose)
             searches += 1
-            for region in found:
-                known = any(_overlap(region, pose.next_region) > _SAME_REGION_IOU for pose in poses)
-                if not known and (pose := self.networks.look(picture, region)) is not None:
-                    poses.append(pose)
         people, rows = _chosen(poses, size, self.options.max_people)
         people = replace(people, appearances=_appearances(image_rgb, [poses[row] for row in rows]))
         regions = np.array([poses[row].next_region for row in rows]).reshape(-1, 5)
@@ -140,18 +139,39 @@ def _appearances(image_rgb: np.ndarray, poses: list[RegionPose]) -> np.ndarray:
     return np.array(rows).reshape(len(poses), APPEARANCE_SIZE)
 
 
-def _search_regions(size: tuple[int, int]) -> list[np.ndarray]:
-    """Where to search in turn, each (5,): the whole picture every other time, and two or three square parts."""
-    width, height = size
-    side = min(size)
-    span = max(size) - side
-    if span < 0.2 * side:
-        return [_WHOLE]
-    parts = []
-    for share in (0.0, 1.0) if span < 0.6 * side else (0.0, 1.0, 0.5):
-        x, y = (share * span, 0.0) if width > height else (0.0, share * span)
-        parts.append(np.array([(x + side / 2) / width, (y + side / 2) / height, side / width, side / height, 0.0]))
-    return [region for part in parts for region in (_WHOLE, part)]
+@dataclass(frozen=True)
+class _Place:
+    """Where to search: (4,) centre x, y, width, height in 0..1 of the picture, turned counter-clockwise first."""
+
+    part: np.ndarray
+    quarter_turns: int = 0
+
+
+def _places(size: tuple[int, int], searches: int, *, alone: bool) -> list[_Place]:
+    """Where to search this time, in turn: the whole picture and its largest squares.
+
+    alone  nobody is followed: besides, the whole picture turned, and smaller and smaller parts of it. Otherwise those
+           would find the crowd in the background, and following each of them takes as long as following somebody near.
+    """
+    whole = np.array([0.5, 0.5, 1.0, 1.0])
+    squares = _parts(size, 1.0)
+    coarse = [_Place(part) for square in squares for part in (whole, square)] if len(squares) > 1 else [_Place(whole)]
+    places = [coarse[searches % len(coarse)]]
+    if alone:
+        other = [_Place(whole, turns) for turns in (1, 3, 2)]
+        other += [_Place(part) for share in (1 / 2, 1 / 3) for part in _parts(size, share)]
+        places.append(other[searches % len(other)])
+    return places
+
+
+def _parts(size: tuple[int, int], share: float) -> list[np.ndarray]:
+    """(4,) overlapping squares that cover the picture, their side a share of its shorter one."""
+    side = share * min(size)
+    counts = [1 + math.ceil(max(length - side, 0.0) / (0.6 * side) - 0.34) for length in size]
+    centres = [
+        np.linspace(side / 2, length - side / 2, count) / length for length, count in zip(size, counts, strict=True)
+    ]
+    return [np.array([x, y, side / size[0], side / size[1]]) for y in centres[1] for x in centres[0]]
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -15,6 +15,9 @@ from ..errors import InputError
 from ..poses import BLAZEPOSE_NAMES
 from .native_log import without_native_chatter
 
+_SEARCHED_PX = 448
+_WHOLE = np.array([0.5, 0.5, 1.0, 1.0, 0.0])
+
 
 class Device(Enum):
     """Where the networks run."""
@@ -112,13 +115,40 @@ class PoseNetworks:
         image = self._mediapipe.Image(self._mediapipe.ImageFormat.SRGB, image_rgb)
         return self._create.create_image(image)
 
-    def search(self, picture: Any, region: np.ndarray) -> np.ndarray:
-        """(N, 5) regions with people, best first, within a (5,) region of the picture; layout as `next_region`."""
+    def search(self, image_rgb: np.ndarray, part: np.ndarray, quarter_turns: int = 0) -> np.ndarray:
+        """(N, 5) regions with people, best first, within a part of the picture; layout as `next_region`.
+
+        image_rgb      (H, W, 3) uint8
+        part           (4,) centre x, y, width, height in 0..1 of the picture
+        quarter_turns  how often the part is turned by 90 degrees counter-clockwise first
+
+        The part is cut out here: the graph gives places in a region of its picture as if the region were the picture.
+        """
+        import cv2
+
+        size = np.array([image_rgb.shape[1], image_rgb.shape[0]])
+        low = np.maximum(np.round((part[:2] - part[2:] / 2) * size), 0).astype(int)
+        high = np.minimum(np.round((part[:2] + part[2:] / 2) * size), size).astype(int)
+        cut = image_rgb[low[1] : high[1], low[0] : high[0]]
+        shrink = _SEARCHED_PX / max(cut.shape[:2])
+        if shrink < 1:
+            cut = cv2.resize(cut, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        turned = np.ascontiguousarray(np.rot90(cut, quarter_turns))
         with without_native_chatter(self._quiet):
-            found = self._search.process({"image": picture, "region": self._region(region)})
+            found = self._search.process({"image": self.picture(turned), "region": self._region(_WHOLE)})
         if found["regions"].is_empty():
             return np.empty((0, 5))
-        return np.array([_region_array(rect) for rect in self._get.get_proto_list(found["regions"])]).reshape(-1, 5)
+        regions = np.array([_region_array(rect) for rect in self._get.get_proto_list(found["regions"])]).reshape(-1, 5)
+        height, width = turned.shape[:2]
+        regions[:, :4] *= (width, height, width, height)
+        for _ in range(quarter_turns):
+            regions[:, :2] = np.stack([height - regions[:, 1], regions[:, 0]], axis=1)
+            regions[:, 4] += np.pi / 2
+            width, height = height, width
+        regions[:, :4] *= np.tile((high - low) / (width, height), 2)
+        regions[:, :2] += low
+        regions[:, :4] /= np.tile(size, 2)
+        return regions
 
     def look(self, picture: Any, region: np.ndarray) -> RegionPose | None:
         """The pose inside a (5,) region; None where the network sees nobody."""

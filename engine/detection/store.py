@@ -17,7 +17,7 @@ from .detections import ARRAYS, Detections, FrameDetections
 from .landmark_detector import DetectorOptions, DetectorState
 from .track import Track
 
-SCHEMA = 2
+SCHEMA = 3
 _CHUNK_ARRAYS = {*ARRAYS, "frame_indices", "counts", "state_regions", "state_counts"} - {"appearances"}
 _LATER_ARRAYS = {*ARRAYS, "frame_indices", "person_ids"}
 

@@ -257,3 +257,27 @@ def test_nothing_is_said_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     with LandmarkDetector() as detector:
         detector.detect(np.full((48, 64, 3), 128, dtype=np.uint8))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.shared_data
+def test_people_are_found_where_they_are_in_any_part_of_a_picture_and_turned(walk_in: Path) -> None:
+    with VideoReader(walk_in, ReadOptions(start_s=8.0, end_s=8.1)) as video:
+        image = next(iter(video)).image_rgb
+    wide = np.zeros((720, 1280, 3), dtype=np.uint8)
+    wide[:, 560:] = image
+    with LandmarkDetector() as detector:
+        whole, *parts = (
+            detector.networks.search(wide, np.array(part), turns)
+            for part, turns in (
+                ((0.5, 0.5, 1.0, 1.0), 0),
+                ((0.72, 0.5, 0.56, 1.0), 0),
+                ((0.65, 0.5, 0.7, 1.0), 1),
+                ((0.72, 0.5, 0.56, 1.0), 2),
+                ((0.72, 0.5, 0.56, 1.0), 3),
+            )
+        )
+    for part in parts:
+        off = (part[0, :2] - whole[0, :2]) * (1280, 720)
+        assert np.linalg.norm(off) < 60
+        assert part[0, 3] == pytest.approx(whole[0, 3], rel=0.25)
+        assert np.cos(part[0, 4] - whole[0, 4]) > 0.95
