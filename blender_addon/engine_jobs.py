@@ -4,10 +4,9 @@
 All of it is plain Python in this module, out of reach of undo, and holds names, never Blender's objects.
 """
 
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import bpy
@@ -111,6 +110,7 @@ def wake() -> None:
 def close() -> None:
     """End everything."""
     session.preview.remove()
+    session.preparing = None
     left = [job for job in queue.jobs if job.is_open]
     queue.close()
     for job in left:
@@ -184,24 +184,16 @@ def _finish(context: bpy.types.Context, job: Job) -> None:
     if job.state is not State.DONE:
         job.purpose.give_up(job)
         return
-    prepared: Future[Any] = Future()
     if bpy.app.background or session.preparing is not None:
-        _prepare(job, prepared)
-        _finish_prepared(context, job, prepared)
+        _finish_prepared(context, job, None)
         return
     # Reading and calculating would hold the window up; the next tick of the timer that finds it done goes on.
-    session.preparing = (job, prepared)
-    threading.Thread(target=_prepare, args=(job, prepared), daemon=True).start()
+    thread = ThreadPoolExecutor(max_workers=1)
+    session.preparing = (job, thread.submit(job.purpose.prepare, job))
+    thread.shutdown(wait=False)
 
 
-def _prepare(job: Job, prepared: "Future[Any]") -> None:
-    try:
-        prepared.set_result(job.purpose.prepare(job))
-    except Exception as error:  # raised again where it is asked for
-        prepared.set_exception(error)
-
-
-def _finish_prepared(context: bpy.types.Context, job: Job, prepared: "Future[Any]") -> None:
+def _finish_prepared(context: bpy.types.Context, job: Job, prepared: "Future[Any] | None") -> None:
     if not job.purpose.is_of_this_file:
         job.message = "Finished; another file was opened meanwhile"
         return
