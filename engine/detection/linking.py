@@ -46,7 +46,7 @@ class LinkOptions:
     growth: float = 0.45
     growth_per_s: float = 0.4
     glimpse_s: float = 0.15
-    double_s: float = 0.4
+    double_s: float = 0.8
     settled_s: float = 0.5
     rounds: tuple[float, ...] = (0.15, 0.4, 1.0)
 
