@@ -71,7 +71,9 @@ def _along_floor(feet: Sequence[FootMotion], fps: float, window: int) -> np.ndar
     right = np.zeros((frames, 2))
     right[1:] += wanted
     right[:-1] -= wanted
-    return _solve_tridiagonal(diagonal, -weight, right)
+    step = _solve_tridiagonal(diagonal, -weight, right)
+    # Where a foot lands or leaves, what the hips make up for sets in gradually.
+    return np.column_stack([_averaged(column, window) for column in step.T])
 
 
 def _solve_tridiagonal(diagonal: np.ndarray, beside: np.ndarray, right: np.ndarray) -> np.ndarray:

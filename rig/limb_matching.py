@@ -68,6 +68,7 @@ class LimbMatcher:
         return np.sum(steps, axis=0) if steps else np.zeros(3)
 
     def on_side(self, bone: int, side: str) -> bool:
+        """Whether a bone's name, or else its place, is of a side."""
         said = self.readings[bone].side
         towards = 1.0 if side == "left" else -1.0
         return said == side if said else towards * self.lateral[bone] > 0.015
