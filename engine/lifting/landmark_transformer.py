@@ -18,6 +18,7 @@ from ..errors import InputError, MissingTool
 from ..poses import BLAZEPOSE_NAMES, LandmarkSequence, LearnedMovement, PoseSequence
 from .geometric import UNSEEN_IN_PICTURE
 from .landmark_features import Features, attention_mask, extract_features
+from .landmark_scores import joint_scores, landmark_scores
 
 LEAF_JOINTS = tuple(JOINT[name] for name in ("head", "left_foot", "right_foot", "left_hand", "right_hand"))
 """Joints whose global rotation the network gives, in its order."""
@@ -28,6 +29,7 @@ _OUTPUTS = (
 )  # fmt: skip
 
 
+_LEAST_SCORE, _LEAST_JOINTS = 0.02, 4  # a frame with fewer joints that the detector saw at all is not lifted
 _MEAN_OF_LAPLACE = 3.0  # mean distance over the scale of the density exp(-r / scale) in space, which the network learns
 _LANDMARK_SIGNS = np.array([-1, 1, 1, -1, 1, 1, 1], np.float32)
 _FRAME_SIGNS = np.array([-1, 1, 1, -1, 1, 1], np.float32)
@@ -112,23 +114,24 @@ class LandmarkTransformerLifter:
         """One person's joints (camera axes, relative to the pelvis, m), twists, keypoints and scores.
 
         Scores say how near the truth the network expects each joint to be. Hidden limbs are kept, for the network
-        learned what they do; only frames in which the person was not seen are missing.
+        learned what they do; only frames in which hardly anything of the person was seen are missing.
         """
         lifted = self.estimate(landmarks, camera)
-        seen = landmarks.seen
+        shown = joint_scores(landmark_scores(landmarks, camera)) >= _LEAST_SCORE
+        seen = landmarks.seen & (shown.sum(axis=1) >= _LEAST_JOINTS)
         confidence = np.where(seen[:, None], confidence_of(lifted.sigma), 0.0)
-        twist = lifted.twist.copy()
+        twist = np.where(seen[:, None, None], lifted.twist, np.nan)
         twist[:, [joint - 1 for joint in LEAF_JOINTS]] = np.nan
         keypoints = _project(lifted.bearings, camera)
         keypoints[:, [JOINT[name] for name in UNSEEN_IN_PICTURE]] = np.nan
         rotmats = np.full((len(landmarks), len(SMPL_JOINT_NAMES), 3, 3), np.nan)
-        rotmats[:, LEAF_JOINTS] = lifted.leaves
+        rotmats[:, LEAF_JOINTS] = np.where(seen[:, None, None, None], lifted.leaves, np.nan)
         return PoseSequence(
             person_id=landmarks.person_id,
             times_s=landmarks.times_s,
-            joints=lifted.joints,
+            joints=np.where(seen[:, None, None], lifted.joints, np.nan),
             twist=twist,
-            keypoints_2d=keypoints,
+            keypoints_2d=np.where(seen[:, None, None], keypoints, np.nan),
             scores=confidence,
             leaf_rotmats=rotmats,
             movement=LearnedMovement(lifted.gravity, lifted.velocity, lifted.contacts),
