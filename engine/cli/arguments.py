@@ -8,8 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .. import __version__
 from rig.game_engines import PRESETS
+
+from .. import __version__
 from ..settings import load_toml, setting_fields, settings_from
 from .model_commands import add_models_parser
 from .people_command import add_people_arguments

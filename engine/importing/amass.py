@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from rig.amass_writer import BODY_NAME, SHAPE_NAME
 from rig.errors import RigError
 from rig.timing import parse_rate
 
 from ..body.model import BodyModel
 from ..errors import InputError
-from rig.amass_writer import BODY_NAME, SHAPE_NAME
 from .importers import Ground, ImportedMotion, ImportRequest, UpAxis
 from .person_track import track_motion
 from .smpl_parameters import (

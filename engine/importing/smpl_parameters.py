@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from rig.amass_writer import AVERAGE_PELVIS_M
 from rig.frames import WORLD_TO_ARMATURE
 from rig.rotations import rotvec_to_rotmat
 from rig.skeleton import Skeleton
 
 from ..body.model import BodyModel
 from ..errors import InputError
-from rig.amass_writer import AVERAGE_PELVIS_M
 from ..restricted_pickle import plain_value
 from .importers import UpAxis
 from .person_track import PersonTrack, shape_from_joints

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.bvh_writer import euler_zxy_deg, write_bvh
 from rig.bone_maps import BoneNaming, bone_name
+from rig.bvh_writer import euler_zxy_deg, write_bvh
 from rig.motion import Motion
 from rig.root_motion import RootMode, split_root_motion
 from rig.rotations import rotvec_to_rotmat

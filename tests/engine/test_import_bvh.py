@@ -11,12 +11,12 @@ import pytest
 
 from engine.body.open_body import load_open_body
 from engine.errors import InputError
-from rig.bvh_writer import write_bvh
 from engine.importing.bvh_file import read_bvh
 from engine.importing.importers import ImportedMotion, ImportRequest, UpAxis, find_importer
 from engine.importing.source_file import open_source
 from engine.settings import Settings
 from rig.bone_maps import BoneNaming
+from rig.bvh_writer import write_bvh
 from rig.motion import Motion
 from rig.root_motion import RootMode
 from rig.rotations import rotvec_to_rotmat

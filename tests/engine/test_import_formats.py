@@ -17,10 +17,10 @@ from engine.body.smpl_file import load_smpl_body
 from engine.cli import main
 from engine.errors import InputError
 from engine.evaluation import recipe
-from rig.amass_writer import write_amass
 from engine.importing.importers import ImportedMotion, ImportRequest, UpAxis, find_importer
 from engine.importing.source_file import open_source
 from engine.settings import Settings
+from rig.amass_writer import write_amass
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT, transform
 from rig.motion import Motion
 from rig.motion_file import MotionRecord, load_motion, save_motion

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.cli.arguments import build_parser, settings_values
-from rig.game_engines import PRESETS
 from engine.settings import Settings, settings_from
+from rig.game_engines import PRESETS
 
 
 def values(*given):

@@ -13,11 +13,11 @@ from engine.camera import Camera
 from engine.cli import INTERRUPTED
 from engine.evaluation.clip import evaluate_record
 from engine.evaluation.truth_file import Truth
-from rig.amass_writer import write_amass
 from engine.importing.hybrik_motion import export_hybrik
 from engine.models.registry import InstalledModel
 from engine.motion_points import camera_points
 from engine.restricted_pickle import load_pickled_arrays
+from rig.amass_writer import write_amass
 from rig.body_mesh import BodyMesh, save_body_mesh
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_transform
 from rig.motion_file import SCHEMA, MotionRecord, save_motion

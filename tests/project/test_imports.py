@@ -95,6 +95,8 @@ def test_asking_for_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert _loaded_after(code) == set()
 
 
-@pytest.mark.parametrize("module", ["engine.preview", "engine.evaluation.clip", "engine.export.blender", "engine.video"])
+@pytest.mark.parametrize(
+    "module", ["engine.preview", "engine.evaluation.clip", "engine.export.blender", "engine.video"]
+)
 def test_stages_load_their_heavy_packages_when_used(module: str) -> None:
     assert _loaded_after(f"import {module}") <= {"numpy"}
