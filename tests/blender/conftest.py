@@ -28,12 +28,18 @@ def no_blender_named(monkeypatch):
     monkeypatch.delenv("SWINGTWIST_BLENDER", raising=False)
 
 
+@pytest.fixture(scope="session")
+def blender_kinds() -> dict[str, Path | None]:
+    """What ExportOptions.blender takes to use the bpy "module" or the Blender "program", as far as they are here."""
+    return {kind: Path(_BINARY) if _BINARY and kind == "program" else None for kind in _commands()}
+
+
 @pytest.fixture(params=["module", "program"])
-def blender_program(request, no_blender_named):
+def blender_program(request, blender_kinds, no_blender_named):
     """What ExportOptions.blender takes to export with the bpy module (None) or the Blender program."""
-    if request.param not in _commands():
+    if request.param not in blender_kinds:
         pytest.skip(f"needs Blender as a {request.param}")
-    return None if request.param == "module" else Path(_BINARY)
+    return blender_kinds[request.param]
 
 
 @pytest.fixture

@@ -37,11 +37,9 @@ class Exported:
 
 
 @pytest.fixture(scope="module", params=["module", "program"])
-def exported(request, package, tmp_path_factory):  # noqa: F811
+def exported(request, package, blender_kinds, tmp_path_factory):  # noqa: F811
     """One long session in each Blender."""
-    from conftest import _BINARY, _commands
-
-    if request.param not in _commands():
+    if request.param not in blender_kinds:
         pytest.skip(f"needs Blender as a {request.param}")
     folder = tmp_path_factory.mktemp("export")
     people = [walking(1.0, Fraction(30000, 1001))[0], wandering(20, seed=2)]
@@ -61,8 +59,9 @@ def exported(request, package, tmp_path_factory):  # noqa: F811
         patch.setenv("BLENDER_USER_RESOURCES", str(folder / "user"))
         patch.setenv("BLENDER_USER_SCRIPTS", str(folder / "user" / "scripts"))
         patch.setenv("FAKE_ENGINE_LOG", str(folder / "log.jsonl"))
-        program = Path(_BINARY) if request.param == "program" else None
-        output = run_inside(program, HERE / "drive_export.py", str(package), str(engine), str(folder))
+        output = run_inside(
+            blender_kinds[request.param], HERE / "drive_export.py", str(package), str(engine), str(folder)
+        )
     told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))
     asked = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return Exported(folder, told, people, asked)

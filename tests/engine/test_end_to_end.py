@@ -189,16 +189,21 @@ sys.exit(code)
 """
 
 
+def files_below(folder: Path) -> dict[Path, bytes]:
+    """What is in each file of a folder and of those in it."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_refining_needs_no_network_and_changes_only_later_stages(tmp_path: Path, sample_capture: Capture) -> None:
     mine = sample_capture.copy(tmp_path / "copy")
-    seen = {path.name: path.read_bytes() for path in (mine.job / "detections").iterdir()}
+    seen = files_below(mine.job / "detections")
     arguments = ["refine", str(mine.job), "--smoothing", "heavy", "--foot-lock", "off", "--progress", "none"]
     done = subprocess.run(
         [sys.executable, "-c", REFINE_ALONE, *arguments], capture_output=True, text=True, env=environment(), check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "[]"
-    assert {path.name: path.read_bytes() for path in (mine.job / "detections").iterdir()} == seen
+    assert files_below(mine.job / "detections") == seen
     before, after = load_motion(sample_capture.output("npz")), load_motion(mine.output("npz"))
     assert after.provenance["settings"] == {
         **before.provenance["settings"],

@@ -68,10 +68,13 @@ class LiftingScores:
     calibration: np.ndarray | None = None
 
 
-def read_sequences(folder: Path, sight: Sight, count: int = 48, frames: int = 90) -> list[TrueSequence]:
+def read_sequences(
+    folder: Path, sight: Sight, count: int = 48, frames: int = 90, least_seen: float = 0.5
+) -> list[TrueSequence]:
     """Sequences with truth: of a prepared folder its test motion as `sight` sees it; else rendered pairs.
 
-    count and frames say how many of the former, the same in every run. Raises InputError for other folders.
+    count and frames say how many of the former, the same in every run; least_seen the part of the frames in which a
+    rendered person must be seen. Raises InputError for other folders.
     """
     if (folder / CORPUS_FILE).is_file():
         sampler = WindowSampler(folder, Split.TEST, seed=7, window=frames, augment=False)
@@ -90,7 +93,7 @@ def read_sequences(folder: Path, sight: Sight, count: int = 48, frames: int = 90
     for path in paths:
         arrays = read_sequence(path, body)
         points, scores, world = detected(arrays, rng)
-        if (scores > 0).any(-1).mean() >= 0.5:
+        if (scores > 0).any(-1).mean() >= least_seen:
             found.append(_sequence(arrays, points, scores, world))
     return found
 
@@ -139,21 +142,28 @@ def evaluate_folder(
 
 def _occlusion_curves(folder: Path, methods: dict[str, Method]) -> str:
     """MPJPE and PA-MPJPE of the limb joints, mm, of every method under every pattern, from degree 0 to the last."""
-    plain = evaluate_methods(methods, read_sequences(folder / UNCOVERED, exact_sight))
+    plain = _covered_scores(folder / UNCOVERED, methods)
     lines = []
     for pattern in Pattern:
-        columns = [plain]
-        for degree in DEGREES:
-            columns.append(
-                evaluate_methods(methods, read_sequences(folder / folder_name(pattern, degree), exact_sight))
-            )
+        columns = [plain, *(_covered_scores(folder / folder_name(pattern, degree), methods) for degree in DEGREES)]
         heads = "".join(f"{degree:>14}" for degree in (0, *DEGREES))
         lines.append(f"{pattern.value:<22}{heads}{'change':>16}")
-        for rows in zip(*columns, strict=True):
-            cells = "".join(f"{row.limbs_mpjpe:>7.1f} /{row.limbs_pa:>5.1f}" for row in rows)
-            change = (rows[-1].limbs_mpjpe - rows[0].limbs_mpjpe, rows[-1].limbs_pa - rows[0].limbs_pa)
-            lines.append(f"{rows[0].name:<22}{cells}{change[0]:>9.1f} /{change[1]:>5.1f}")
-    return "\n".join([*lines, "MPJPE / PA-MPJPE of 12 limb joints, mm, by degree of occlusion"])
+        for name in methods:
+            cells = [column[name] for column in columns]
+            change = cells[-1] - cells[0]
+            parts = [f"{mpjpe:>7.1f} /{pa:>5.1f}" for mpjpe, pa, _ in cells]
+            lines.append("".join([f"{name:<22}", *parts, f"{change[0]:>9.1f} /{change[1]:>5.1f}"]))
+        lines.append(f"{'seen':<22}" + "".join(f"{max(c[2] for c in column.values()):>14.2f}" for column in columns))
+    return "\n".join([*lines, "MPJPE / PA-MPJPE of 12 limb joints, mm, by degree of occlusion, where somebody is seen"])
+
+
+def _covered_scores(folder: Path, methods: dict[str, Method]) -> dict[str, np.ndarray]:
+    """(3,) MPJPE, PA-MPJPE, mm, and coverage by method; NaN where the detector sees nobody in any sequence."""
+    sequences = read_sequences(folder, exact_sight, least_seen=0.1)
+    if not sequences:
+        return dict.fromkeys(methods, np.full(3, np.nan))
+    rows = evaluate_methods(methods, sequences)
+    return {row.name: np.array([row.limbs_mpjpe, row.limbs_pa, row.coverage]) for row in rows}
 
 
 def evaluate_methods(methods: dict[str, Method], sequences: Sequence[TrueSequence]) -> list[LiftingScores]:
