@@ -27,7 +27,7 @@ class ContactConfig:
     height_m, error_share      spread of the height, m, of points that are seen exactly, and what a part of the error
                                expected of the foot (`expected_error_m`) adds to it
     depth_m                    a point farther below the ground is no contact either: the floor is wrong there
-    learned_share              part for which the log odds of a network count
+    learned_share              part for which the log odds of a network count; less for points faster than speed_m_s
     flat_height_m              toes up to this high count as down while their heel stands and they are slower than
     flat_speed_m_s             this: a foot seen tilted, not a step
     speed_window_s             standard deviation of the window speed is measured over, s
@@ -91,7 +91,9 @@ def detect_contacts(
     odds -= np.maximum(height_m, 0.0) / spread_m
     if learned is not None:
         sure = np.clip(learned, 0.01, 0.99)
-        odds += config.learned_share * np.nan_to_num(np.log(sure / (1.0 - sure)))
+        # A foot that moves fast stands at most on something that moves, as where the camera goes with a runner.
+        still = np.minimum(config.speed_m_s / np.maximum(speed_m_s, config.least_speed_m_s), 1.0)
+        odds += config.learned_share * still * np.nan_to_num(np.log(sure / (1.0 - sure)))
     probability = sigmoid(odds) * sigmoid((height_m + config.depth_m) / config.height_m)
     # Nobody rests on a heel with the toes up for long: a quiet foot whose heel stands, stands flat.
     toes, heels = [1, 3], [0, 2]

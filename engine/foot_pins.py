@@ -37,6 +37,7 @@ class FootLockConfig:
     max_correction_m   AUTO leaves a contact alone whose foot would have to move farther than this, m
     across_m, along_m  usual error of a foot's place across and along the line of sight, m
     along_share        part for which a way along the line of sight counts in `max_correction_m`
+    across_share       and times that a way across it counts, which the picture contradicts
     split_m            a foot that wanders farther than this within one contact is pinned to a slowly moving place
     wander_s           time constant of that place, s
     root_share         share of the correction that feet have in common which the root takes, the legs take the rest
@@ -56,6 +57,7 @@ class FootLockConfig:
     across_m: float = 0.03
     along_m: float = 0.15
     along_share: float = 0.5
+    across_share: float = 2.0
     split_m: float = 0.12
     wander_s: float = 0.5
     root_share: float = 0.25
@@ -172,13 +174,16 @@ def _floor_places(points: np.ndarray, soles_m: np.ndarray, config: FootLockConfi
 
 
 def _unlikeliness_m(start: np.ndarray, end: np.ndarray, config: FootLockConfig, camera: Camera | None) -> np.ndarray:
-    """(N,) length of the ways from `start` to `end` (N, 3), m; what lies along the line of sight counts for less."""
+    """(N,) length of the ways from `start` to `end` (N, 3), m, as if all ways were as unlikely.
+
+    With a camera what lies along the line of sight counts for less, what the picture would show for more.
+    """
     way = end - start
     if camera is None:
         return np.linalg.norm(way, axis=1)
     sight = camera.sight(start)
-    along = np.sum(way * sight, axis=1, keepdims=True)
-    return np.linalg.norm(way - (1.0 - config.along_share) * along * sight, axis=1)
+    along = np.sum(way * sight, axis=1, keepdims=True) * sight
+    return np.linalg.norm(config.along_share * along + config.across_share * (way - along), axis=1)
 
 
 def _place(times_s: np.ndarray, path: np.ndarray, config: FootLockConfig) -> np.ndarray:

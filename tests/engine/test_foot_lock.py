@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from sample_motions import motion_from, standing, walking
 
+from engine.camera import Camera
 from engine.contacts import detect_contacts, foot_points
 from engine.foot_lock import FootLockConfig, FootLockMode, contact_reports, lock_feet, mean_slide_m
 from engine.foot_pins import pin_feet
+from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_transform
 from rig.local_regression import smooth_series
 from rig.rotations import rotation_angle, rotvec_to_rotmat
 from rig.skeleton import CONTACT_NAMES, JOINT
@@ -79,6 +81,18 @@ def test_auto_leaves_a_foot_that_travels():
     sliding = replace(motion, transl=path, contacts=np.ones((60, 4)))
     result = lock_feet(sliding)
     assert np.abs(result.transl[-1] - sliding.transl[-1]).max() < 0.5
+
+
+@pytest.mark.parametrize(("axis", "pinned"), [(0, False), (2, True)])
+def test_a_camera_hardly_errs_across_its_line_of_sight(axis, pinned):
+    motion = standing(60)
+    transl = motion.transl.copy()
+    transl[:, axis] += np.linspace(-0.3, 0.3, len(motion))
+    moved = replace(motion, transl=transl + [0.0, 0.0, -6.0], contacts=np.ones((len(motion), 4)))
+    at_eye_height = rigid_transform(WORLD_TO_CAMERA_UPRIGHT, WORLD_TO_CAMERA_UPRIGHT @ [0.0, -1.5, 0.0])
+    camera = replace(Camera.from_fov((1280, 720), 50.0), world_to_camera=at_eye_height)
+    weights = pin_feet(moved, FootLockConfig(wander_s=1e3, split_m=1.0), camera).weights
+    assert (weights.max() > 0.9) == pinned
 
 
 def test_out_of_reach_lowers_the_root():
