@@ -88,7 +88,7 @@ def test_a_camera_hardly_errs_across_its_line_of_sight(axis, pinned):
     motion = standing(60)
     transl = motion.transl.copy()
     transl[:, axis] += np.linspace(-0.3, 0.3, len(motion))
-    moved = replace(motion, transl=transl + [0.0, 0.0, -6.0], contacts=np.ones((len(motion), 4)))
+    moved = replace(motion, transl=np.add(transl, [0.0, 0.0, -6.0]), contacts=np.ones((len(motion), 4)))
     at_eye_height = rigid_transform(WORLD_TO_CAMERA_UPRIGHT, WORLD_TO_CAMERA_UPRIGHT @ [0.0, -1.5, 0.0])
     camera = replace(Camera.from_fov((1280, 720), 50.0), world_to_camera=at_eye_height)
     weights = pin_feet(moved, FootLockConfig(wander_s=1e3, split_m=1.0), camera).weights
