@@ -26,7 +26,7 @@ from .settings import Settings
 _QUICK = LiftingConfig(placement=PlacementConfig(iterations=3))
 """Placing stops early: what is left to gain is smaller than the tremor of a single picture."""
 
-_REMEMBERED_FRAMES, _REMEMBERED_S = 16, 1.0
+_REMEMBERED_FRAMES, _REMEMBERED_S = 8, 1.0
 _CAUSAL = WindowConfig(frames=_REMEMBERED_FRAMES, overlap=0, causal=True, mirrored=False)
 
 
