@@ -1,8 +1,16 @@
-"""Running a script inside a Blender."""
+"""Running a script inside a Blender, and what stands in for the engine's worker there."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).parent
+_MAKE = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import fake_worker; "
+_MAKE += "fake_worker.make(Path(sys.argv[2]), {})"
 
 
 def run_inside(program: Path | None, script: Path, *arguments: str) -> str:
@@ -15,3 +23,25 @@ def run_inside(program: Path | None, script: Path, *arguments: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def load_module(path: Path) -> ModuleType:
+    """The module in a file that is on no path."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def stand_in_worker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stand-in as a program, beside a captured job and Blender's settings, all in `folder`."""
+    job = folder / "clip ü.mocap"
+    job.mkdir()
+    (job / "job.json").write_text("{}")
+    subprocess.run([sys.executable, "-c", _MAKE, str(HERE), str(job)], check=True)
+    engine = folder / "mocap"
+    engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "fake_worker.py"}" "$@"\n')
+    engine.chmod(0o755)
+    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(folder / "user"))
+    monkeypatch.setenv("BLENDER_USER_SCRIPTS", str(folder / "user" / "scripts"))
+    return engine

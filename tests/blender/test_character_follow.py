@@ -1,54 +1,29 @@
 """Characters that follow a clean-up inside Blender, without a window, with a stand-in for the engine's worker."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from blender_scripts import run_inside
+from blender_scripts import load_module, run_inside, stand_in_worker
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-_MAKE = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import fake_worker
-fake_worker.make(Path(sys.argv[2]), {})
-"""
 _LIFT_M = 0.25
 """How far the stand-in lifts a person whose smoothing is heavy."""
 
 
-def _module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.blender
 def test_characters_follow_the_clean_up_of_their_person(blender_program, tmp_path, monkeypatch):
-    package = _module(ROOT / "build_addon.py").build(tmp_path / "dist")
-    job = tmp_path / "clip ü.mocap"
-    job.mkdir()
-    (job / "job.json").write_text("{}")
-    subprocess.run([sys.executable, "-c", _MAKE, str(HERE), str(job)], check=True)
-    engine = tmp_path / "mocap"
-    engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "fake_worker.py"}" "$@"\n')
-    engine.chmod(0o755)
-    made = _module(ROOT / "tests" / "rig" / "made_characters.py")
+    package = load_module(ROOT / "build_addon.py").build(tmp_path / "dist")
+    engine = stand_in_worker(tmp_path, monkeypatch)
+    made = load_module(ROOT / "tests" / "rig" / "made_characters.py")
     names = {"pelvis": ["pelvis"], "spine": ["spine_01"], "head": ["head"], **{
         f"{side}_{part}": [f"{bone}_{side[0]}"] for side in ("left", "right") for part, bone in {
             "shoulder": "upperarm", "elbow": "lowerarm", "wrist": "hand", "hip": "thigh", "knee": "calf",
             "ankle": "foot"}.items()}}  # fmt: skip
     bones = [(name, parent, list(head), list(tail)) for name, parent, head, tail in made.humanoid(names)]
     (tmp_path / "bones.json").write_text(json.dumps(bones))
-    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "user"))
-    monkeypatch.setenv("BLENDER_USER_SCRIPTS", str(tmp_path / "user" / "scripts"))
 
     output = run_inside(blender_program, HERE / "drive_follow.py", str(package), str(engine), str(tmp_path))
     told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))

@@ -1,38 +1,20 @@
 """The clean-up inside Blender, without a window, with a stand-in for the engine's worker."""
 
-import importlib.util
 import json
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from blender_scripts import run_inside
+from blender_scripts import load_module, run_inside, stand_in_worker
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def _module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.blender
 def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
-    package = _module(ROOT / "build_addon.py").build(tmp_path / "dist")
-    job = tmp_path / "clip ü.mocap"
-    job.mkdir()
-    (job / "job.json").write_text("{}")
-    subprocess.run([sys.executable, "-c", _MAKE, str(HERE), str(job)], check=True)
-    engine = tmp_path / "mocap"
-    engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "fake_worker.py"}" "$@"\n')
-    engine.chmod(0o755)
-    monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "user"))
-    monkeypatch.setenv("BLENDER_USER_SCRIPTS", str(tmp_path / "user" / "scripts"))
+    package = load_module(ROOT / "build_addon.py").build(tmp_path / "dist")
+    engine = stand_in_worker(tmp_path, monkeypatch)
 
     output = run_inside(blender_program, HERE / "drive_cleanup.py", str(package), str(engine), str(tmp_path))
     told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))
@@ -87,7 +69,7 @@ def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
     assert told["captures_gone"] == ["mine"]
     assert told["worker_after_load"] in ("gone", "Z")
     assert told["worker_after_disable"] in ("gone", "Z")
-    assert f"{job} is gone; capture the video again" in told["gone"]["outcome"]
+    assert f"{tmp_path / 'clip ü.mocap'} is gone; capture the video again" in told["gone"]["outcome"]
     assert told["gone"]["smoothing"] == "heavy"
 
     # What the add-on asks is what the engine understands.
@@ -95,10 +77,6 @@ def test_clean_up_without_a_window(blender_program, tmp_path, monkeypatch):
 
     for settings in asked:
         settings_from(settings, "add-on")
-
-
-_MAKE = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import fake_worker as worker; " \
-    "worker.make(Path(sys.argv[2]), {})"  # fmt: skip
 
 
 def test_the_addon_knows_the_engines_defaults():

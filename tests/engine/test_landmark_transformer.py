@@ -334,3 +334,13 @@ def test_the_shipped_network_is_small_and_lifts_plausible_people() -> None:
     assert np.abs(np.linalg.norm(lifted.pelvis, axis=-1) / np.linalg.norm(true, axis=-1) - 1.0).max() < 0.4
     # Poses from random angles are stranger than what people do, and the network says that it is not sure.
     assert lifted.sigma[:, 1:].mean() > 0.08
+
+
+def test_weights_that_are_not_the_baselines_are_refused(tmp_path: Path) -> None:
+    from engine.training.landmarks.lifters import martinez_method
+
+    (tmp_path / "text.pt").write_text("no weights")
+    torch.save({"other": torch.zeros(2)}, tmp_path / "other.pt")
+    for name in ("text.pt", "other.pt", "absent.pt"):
+        with pytest.raises(InputError, match=rf"{name} cannot be read, expected the martinez\.pt"):
+            martinez_method(tmp_path / name)

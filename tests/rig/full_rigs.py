@@ -77,7 +77,8 @@ def _parents_first(bones: Bones) -> Bones:
     return ordered
 
 
-def _parts(trunk: dict[str, str], limbs: str, sides: tuple[str, str]) -> dict[str, list[str]]:
+def named_parts(trunk: dict[str, str], limbs: str, sides: tuple[str, str]) -> dict[str, list[str]]:
+    """Names by part: `limbs` are eight templates in order, "+" between bones of one part, "~" for a space."""
     parts = {part: [name.replace("~", " ") for name in names.split()] for part, names in trunk.items()}
     for side, mark in zip(("left", "right"), sides, strict=True):
         for part, names in zip(_LIMB, limbs.split(), strict=True):
@@ -90,7 +91,7 @@ def _rig(kind: RigKind, sides: tuple[str, str], trunk: str, limbs: str, *extras:
     """`trunk`: root, pelvis, spine, neck and head, parted by "/", each with its bones parted by spaces."""
     parts = ("root", "pelvis", "spine", "neck", "head")
     names = dict(zip(parts, (one.strip() for one in trunk.split("/")), strict=True))
-    return FullRig(kind, sides, _parts(names, limbs, sides), tuple(extras), **more)
+    return FullRig(kind, sides, named_parts(names, limbs, sides), tuple(extras), **more)
 
 
 def _fingers(hand: str, template: str, fingers: dict[str, str], count: int = 3, base: str = "") -> tuple[Extra, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from full_rigs import named_parts
 from made_characters import as_character, humanoid
 
 from rig.bone_mapping import PARTS, BoneMapping, RigKind, load_preset, save_preset
@@ -13,18 +14,6 @@ from rig.bone_matching import map_bones, match_bones
 from rig.bone_names import read_bone_name
 from rig.errors import RigError
 from rig.rotations import rotvec_to_rotmat
-
-_LIMB = ("collar", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot")
-
-
-def _parts(trunk: dict[str, str], limbs: str, sides: tuple[str, str]) -> dict[str, list[str]]:
-    """Names by part: `limbs` are eight templates in order, "+" between bones of one part, "~" for a space."""
-    parts = {part: [name.replace("~", " ") for name in names.split()] for part, names in trunk.items()}
-    for side, mark in zip(("left", "right"), sides, strict=True):
-        for part, names in zip(_LIMB, limbs.split(), strict=True):
-            if names != "-":
-                parts[f"{side}_{part}"] = [name.replace("#", mark).replace("~", " ") for name in names.split("+")]
-    return parts
 
 
 def _trunk(root: str, pelvis: str, spine: str, neck: str, head: str) -> dict[str, str]:
@@ -35,78 +24,78 @@ _UE = "clavicle# upperarm# lowerarm# hand# thigh# calf# foot# ball#"
 _UNITY = "#Shoulder #UpperArm #LowerArm #Hand #UpperLeg #LowerLeg #Foot #Toes"
 _MIXAMO = "{0}#Shoulder {0}#Arm {0}#ForeArm {0}#Hand {0}#UpLeg {0}#Leg {0}#Foot {0}#ToeBase"
 RIGS = {
-    "smpl": (RigKind.SMPL, _parts(
+    "smpl": (RigKind.SMPL, named_parts(
         _trunk("root", "Pelvis", "Spine1 Spine2 Spine3", "Neck", "Head"),
         "#Collar #Shoulder #Elbow #Wrist #Hip #Knee #Ankle #Foot", ("L_", "R_"))),
-    "smpl with a prefix": (RigKind.SMPL, _parts(
+    "smpl with a prefix": (RigKind.SMPL, named_parts(
         _trunk("", "f_avg_Pelvis", "f_avg_Spine1 f_avg_Spine2 f_avg_Spine3", "f_avg_Neck", "f_avg_Head"),
         "f_avg_#Collar f_avg_#Shoulder f_avg_#Elbow f_avg_#Wrist f_avg_#Hip f_avg_#Knee f_avg_#Ankle f_avg_#Foot",
         ("L_", "R_"))),
-    "smplx": (RigKind.SMPLX, _parts(
+    "smplx": (RigKind.SMPLX, named_parts(
         _trunk("root", "pelvis", "spine1 spine2 spine3", "neck", "head"),
         "#collar #shoulder #elbow #wrist #hip #knee #ankle #foot", ("left_", "right_"))),
-    "mixamo": (RigKind.MIXAMO, _parts(
+    "mixamo": (RigKind.MIXAMO, named_parts(
         _trunk("", "mixamorig:Hips", "mixamorig:Spine mixamorig:Spine1 mixamorig:Spine2", "mixamorig:Neck",
                "mixamorig:Head"), _MIXAMO.format("mixamorig:"), ("Left", "Right"))),
-    "mixamo without a namespace": (RigKind.MIXAMO, _parts(
+    "mixamo without a namespace": (RigKind.MIXAMO, named_parts(
         _trunk("", "Hips", "Spine Spine1 Spine2", "Neck", "Head"), _MIXAMO.format(""), ("Left", "Right"))),
-    "mixamo of another namespace": (RigKind.MIXAMO, _parts(
+    "mixamo of another namespace": (RigKind.MIXAMO, named_parts(
         _trunk("", "mixamorig7:Hips", "mixamorig7:Spine mixamorig7:Spine1 mixamorig7:Spine2", "mixamorig7:Neck",
                "mixamorig7:Head"), _MIXAMO.format("mixamorig7:"), ("Left", "Right"))),
-    "metarig": (RigKind.METARIG, _parts(
+    "metarig": (RigKind.METARIG, named_parts(
         _trunk("", "spine", "spine.001 spine.002 spine.003", "spine.004 spine.005", "spine.006"),
         "shoulder# upper_arm# forearm# hand# thigh# shin# foot# toe#", (".L", ".R"))),
-    "rigify controls": (RigKind.RIGIFY, _parts(
+    "rigify controls": (RigKind.RIGIFY, named_parts(
         _trunk("root", "torso spine_fk", "spine_fk.001 spine_fk.002 spine_fk.003", "neck", "head"),
         "shoulder# upper_arm_fk# forearm_fk# hand_fk# thigh_fk# shin_fk# foot_fk# toe_fk#", (".L", ".R"))),
-    "rigify deform": (RigKind.RIGIFY_DEFORM, _parts(
+    "rigify deform": (RigKind.RIGIFY_DEFORM, named_parts(
         _trunk("root", "DEF-spine", "DEF-spine.001 DEF-spine.002 DEF-spine.003", "DEF-spine.004 DEF-spine.005",
                "DEF-spine.006"),
         "DEF-shoulder# DEF-upper_arm#+DEF-upper_arm#.001 DEF-forearm#+DEF-forearm#.001 DEF-hand# "
         "DEF-thigh#+DEF-thigh#.001 DEF-shin#+DEF-shin#.001 DEF-foot# DEF-toe#", (".L", ".R"))),
-    "ue4": (RigKind.UE4, _parts(
+    "ue4": (RigKind.UE4, named_parts(
         _trunk("root", "pelvis", "spine_01 spine_02 spine_03", "neck_01", "head"), _UE, ("_l", "_r"))),
-    "ue5": (RigKind.UE5, _parts(
+    "ue5": (RigKind.UE5, named_parts(
         _trunk("root", "pelvis", "spine_01 spine_02 spine_03 spine_04 spine_05", "neck_01 neck_02", "head"), _UE,
         ("_l", "_r"))),
-    "vroid": (RigKind.VRM, _parts(
+    "vroid": (RigKind.VRM, named_parts(
         _trunk("Root", "J_Bip_C_Hips", "J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest", "J_Bip_C_Neck",
                "J_Bip_C_Head"),
         _UNITY.replace("#Toes", "#ToeBase"), ("J_Bip_L_", "J_Bip_R_"))),
-    "vrm 1": (RigKind.VRM, _parts(
+    "vrm 1": (RigKind.VRM, named_parts(
         _trunk("root", "hips", "spine chest upperChest", "neck", "head"), _UNITY, ("left", "right"))),
-    "unity": (RigKind.UNITY, _parts(
+    "unity": (RigKind.UNITY, named_parts(
         _trunk("", "Hips", "Spine Chest UpperChest", "Neck", "Head"), _UNITY, ("Left", "Right"))),
-    "godot": (RigKind.GODOT, _parts(
+    "godot": (RigKind.GODOT, named_parts(
         _trunk("Root", "Hips", "Spine Chest UpperChest", "Neck", "Head"), _UNITY, ("Left", "Right"))),
-    "daz 8": (RigKind.DAZ, _parts(
+    "daz 8": (RigKind.DAZ, named_parts(
         _trunk("", "hip", "abdomenLower abdomenUpper chestLower chestUpper", "neckLower neckUpper", "head"),
         "#Collar #ShldrBend+#ShldrTwist #ForearmBend+#ForearmTwist #Hand #ThighBend+#ThighTwist #Shin #Foot #Toe",
         ("l", "r"))),
-    "daz 9": (RigKind.DAZ9, _parts(
+    "daz 9": (RigKind.DAZ9, named_parts(
         _trunk("", "hip", "spine1 spine2 spine3 spine4", "neck1 neck2", "head"),
         "#shoulder #upperarm #forearm #hand #thigh #shin #foot #toes", ("l_", "r_"))),
-    "character creator": (RigKind.CHARACTER_CREATOR, _parts(
+    "character creator": (RigKind.CHARACTER_CREATOR, named_parts(
         _trunk("CC_Base_BoneRoot", "CC_Base_Hip", "CC_Base_Waist CC_Base_Spine01 CC_Base_Spine02",
                "CC_Base_NeckTwist01 CC_Base_NeckTwist02", "CC_Base_Head"),
         "CC_Base_#Clavicle CC_Base_#Upperarm CC_Base_#Forearm CC_Base_#Hand CC_Base_#Thigh CC_Base_#Calf CC_Base_#Foot "
         "CC_Base_#ToeBase", ("L_", "R_"))),
 }  # fmt: skip
 ODD = {
-    "numbers only": _parts(
+    "numbers only": named_parts(
         _trunk("", "torso_joint_1", "torso_joint_2 torso_joint_3", "neck_joint_1", "neck_joint_2"),
         "- arm_joint_#_1 arm_joint_#_2 arm_joint_#_3 leg_joint_#_1 leg_joint_#_2 leg_joint_#_3 leg_joint_#_5",
         ("L", "R")),
-    "unreal with dots": _parts(
+    "unreal with dots": named_parts(
         _trunk("", "pelvis", "spine_01 spine_02", "neck_01", "head"), _UE, (".l", ".r")),
-    "biped": _parts(
+    "biped": named_parts(
         _trunk("", "Bip01~Pelvis", "Bip01~Spine Bip01~Spine1", "Bip01~Neck", "Bip01~Head"),
         "Bip01~#~Clavicle Bip01~#~UpperArm Bip01~#~Forearm Bip01~#~Hand Bip01~#~Thigh Bip01~#~Calf Bip01~#~Foot "
         "Bip01~#~Toe0", ("L", "R")),
-    "side first": _parts(
+    "side first": named_parts(
         _trunk("", "CenterHip", "Belly Chest", "Neck", "Head"),
         "#Collar #UpArm #LowArm #Wrist #UpLeg #LowLeg #Ankle #Toes", ("Left", "Right")),
-    "without sides": _parts(
+    "without sides": named_parts(
         _trunk("", "b0", "b1 b2", "b3", "b4"), "c# d# e# f# g# h# i# j#", ("5", "6")),
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from engine.body.model import BodyModel
 from engine.body.open_body import load_open_body
 from engine.camera import Camera
 from engine.confidence import expected_error_m
+from engine.errors import InputError
 from engine.ik.solve import IKMode, solve_motion
 from engine.lifting import GeometricLifter
 from engine.lifting.body_fit import fit_to_body
@@ -101,7 +102,9 @@ def detector_method(sequence: TrueSequence) -> Answer:
 
 
 def martinez_method(weights: Path) -> Method:
-    """The baseline, with inverse kinematics without twists."""
+    """The baseline, with inverse kinematics without twists. Raises InputError for other weights."""
+    import pickle
+
     import torch
 
     from engine.lifting.landmark_features import extract_features
@@ -109,7 +112,12 @@ def martinez_method(weights: Path) -> Method:
     from .martinez import MartinezNetwork
 
     network = MartinezNetwork()
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    try:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, pickle.UnpicklingError, TypeError, AttributeError, EOFError) as error:
+        raise InputError(
+            f"baseline {weights} cannot be read, expected the martinez.pt that training with --martinez wrote"
+        ) from error
     network.eval()
     body = load_open_body()
 
