@@ -173,6 +173,17 @@ def test_batches_repeat(folder: Path, batch: dict[str, np.ndarray]) -> None:
     assert np.array_equal(sampler.batch(24, step=1)["joints_camera"], following["joints_camera"])
 
 
+def test_cameras_stay_upright_when_roll_is_left_out(folder: Path) -> None:
+    steps = pytest.importorskip("engine.training.landmarks.example_steps", exc_type=ImportError)
+
+    def worst_roll_deg(*left_out: object) -> float:
+        batch = steps.training_sampler(folder, steps.TrainConfig(window=4, left_out=left_out)).batch(64)
+        across, down, along = np.moveaxis(batch["gravity_camera"], -1, 0)
+        return float(np.degrees(np.arctan2(np.abs(across), np.hypot(down, along) * np.sign(down))).max())
+
+    assert worst_roll_deg(steps.Ingredient.ROLL) < 20 < 45 < worst_roll_deg()
+
+
 def test_inverse_kinematics_gives_the_true_rotations(batch: dict[str, np.ndarray]) -> None:
     frames = 24 * 12
     leaves = np.full((frames, 24, 3, 3), np.nan)

@@ -24,18 +24,19 @@ from tests.engine.landmark_batches import exact, seeded_batch
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
+from engine.training.landmarks.detector_errors import DetectorErrors  # noqa: E402
+from engine.training.landmarks.example_steps import (  # noqa: E402
+    Ingredient,
+    TrainConfig,
+    flat_arrays,
+    thinned,
+    training_sight,
+)
 from engine.training.landmarks.examples import make_examples, rays_of  # noqa: E402
 from engine.training.landmarks.export import export_onnx  # noqa: E402
 from engine.training.landmarks.losses import LossWeights, losses  # noqa: E402
 from engine.training.landmarks.model import LandmarkTransformer, Output  # noqa: E402
-from engine.training.landmarks.train import (  # noqa: E402
-    TrainConfig,
-    check_scores,
-    flat_arrays,
-    picked_frames,
-    picked_truth,
-    thinned,
-)
+from engine.training.landmarks.train import check_scores, picked_frames, picked_truth  # noqa: E402
 
 INPUTS = ("landmarks", "frame", "times_s", "mask", "spread")
 
@@ -201,6 +202,26 @@ def test_thinning_keeps_runs_of_frames_and_their_pairs_of_the_mask() -> None:
         np.testing.assert_array_equal(thin["mask"][window], arrays["mask"][window][np.ix_(rows[window], rows[window])])
         np.testing.assert_array_equal(thin["true_joints"][window], arrays["true_joints"][window, rows[window]])
     np.testing.assert_array_equal(thin["true_betas"], arrays["true_betas"])
+
+
+def test_without_the_lens_only_the_picture_counts() -> None:
+    batch = seeded_batch(2, 6)
+    longer = dict(batch, intrinsics=batch["intrinsics"] * np.array([2.0, 2.0, 1.0], np.float32)[:, None])
+    longer["intrinsics"][:, :2, 2] = batch["intrinsics"][:, :2, 2]
+    one, other = (make_examples(b, exact, np.random.default_rng(0), known_lens=False) for b in (batch, longer))
+    np.testing.assert_array_equal(one.features.landmarks, other.features.landmarks)
+    # The same picture by a lens twice as long, taken for the usual one: the depth that fits is half the true one.
+    shift = one.targets.log_extent - other.targets.log_extent
+    np.testing.assert_allclose(shift, np.log(2.0), atol=1e-4)
+    assert not np.allclose(
+        one.features.landmarks, make_examples(batch, exact, np.random.default_rng(0)).features.landmarks
+    )
+
+
+def test_learned_errors_give_way_to_plain_ones() -> None:
+    errors = DetectorErrors.load()
+    whole, less = (training_sight(errors, TrainConfig(left_out=p)) for p in ((), (Ingredient.LEARNED_ERRORS,)))
+    assert (less.learned, less.plain) == (0.0, whole.learned + whole.plain)
 
 
 def test_a_few_windows_are_learned_by_heart() -> None:

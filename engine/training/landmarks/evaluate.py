@@ -119,6 +119,7 @@ def evaluate_folder(
             "windows of 64 frames": learned_method(network, WindowConfig(frames=64, overlap=32)),
             "no mirror image": learned_method(network, WindowConfig(mirrored=False)),
             "no fit to the body": learned_method(network, fitted=False),
+            "unknown lens": learned_method(network, known_lens=False),
             "naive IK": learned_method(network, mode=IKMode.NAIVE),
         }
     if martinez is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.camera import DEFAULT_FOV_DEG
 from engine.lifting.landmark_features import Features, attention_mask, extract_features
 
 from .sightings import Sight
@@ -48,17 +49,21 @@ def make_examples(
     rng: np.random.Generator,
     causal_part: float = 0.0,
     focal_error: float = 0.0,
+    known_lens: bool = True,
 ) -> Examples:
     """Examples from a batch of `WindowSampler` or `RenderedPairs`, as `sight` sees it.
 
     causal_part of the windows keep frames from reading later ones. focal_error: standard deviation of the log of the
-    error of the assumed focal length, for half of the windows; videos seldom tell it. The depth to answer is then the
-    one that fits the assumed length.
+    error of the assumed focal length, for half of the windows; videos seldom tell it. known_lens False: every picture
+    counts as taken by the usual lens. The depth to answer is then the one that fits the assumed length.
     """
     points_px, scores, world = sight(batch, rng)
     seen = (scores > 0).any(-1)
     intrinsics = batch["intrinsics"].astype(np.float64)
     wrong = np.exp(focal_error * rng.standard_normal(len(seen)) * (rng.random(len(seen)) < 0.5))
+    if not known_lens:
+        usual_px = 0.5 * batch["image_size"].max(axis=1) / np.tan(np.radians(0.5 * DEFAULT_FOV_DEG))
+        wrong = usual_px / intrinsics[:, 0, 0]
     intrinsics[:, [0, 1, 0], [0, 1, 1]] *= wrong[:, None]
     rays = rays_of(points_px.astype(np.float64), intrinsics)
     features = extract_features(rays, scores, world, batch["times_s"], seen)

@@ -62,20 +62,26 @@ Method = Callable[[TrueSequence], Answer]
 
 
 def learned_method(
-    model: Path, windows: WindowConfig | None = None, fitted: bool = True, mode: IKMode = IKMode.ADAPTIVE
+    model: Path,
+    windows: WindowConfig | None = None,
+    fitted: bool = True,
+    mode: IKMode = IKMode.ADAPTIVE,
+    known_lens: bool = True,
 ) -> Method:
     """The landmark transformer of an ONNX file, with inverse kinematics on a body fitted to the clip.
 
     fitted False leaves the joints where the network put them, whatever the lengths of the body's bones.
+    known_lens False takes every picture for one of the usual lens.
     """
     lifter = LandmarkTransformerLifter(model, windows)
     body = load_open_body()
 
     def answer(sequence: TrueSequence) -> Answer:
-        poses = lifter.lift(sequence.landmarks, sequence.camera)
+        camera = sequence.camera if known_lens else Camera.from_fov(sequence.camera.image_size)
+        poses = lifter.lift(sequence.landmarks, camera)
         betas = fit_betas(poses, body)
         if fitted:
-            poses = fit_to_body(poses, sequence.camera, body.skeleton(betas))
+            poses = fit_to_body(poses, camera, body.skeleton(betas))
         return Answer(poses.joints, _solved(poses, body, betas, mode), expected_error_m(poses.scores))
 
     return answer

@@ -8,128 +8,30 @@ import math
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from engine.errors import InputError
 from engine.evaluation.metrics import mean_present, position_errors, procrustes_errors
 from rig.atomic_file import replacing
 
-from .augment import AugmentConfig
 from .detector_errors import DetectorErrors
-from .examples import Examples, make_examples
+from .example_steps import ExampleSteps, Ingredient, TrainConfig, flat_arrays, training_sampler, training_sight
+from .examples import make_examples
 from .losses import LossWeights, TruthTensors, losses
 from .martinez import MartinezNetwork
 from .model import LandmarkTransformer, ModelConfig
-from .rendered_pairs import RenderedPairs, blurred
-from .sightings import MixedSight, Sight
+from .rendered_pairs import RenderedPairs
+from .sightings import Sight
 from .windows import Split, WindowSampler
 
-_CHANGES = AugmentConfig(recombined=0.25, posed=0.15, disturbed=0.5)
-_FPS = (10.0, 60.0)  # slow ones for the sake of windows of three seconds
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """One run; with the same folder it is the same on the same machine, however often it is interrupted.
-
-    steps, batch, window  of `batch` windows of `window` frames
-    kept                  frames of each window that are learned from, in runs of `runs`
-    starts, runs          the templates are decoded for `starts` of these runs
-    rate, warmup, steady  largest rate of learning, the steps it takes to reach it, and the part of the run after which
-                          half a cosine brings it to zero; until then the run may still be made longer or shorter
-    causal_part           part of the windows in which frames cannot read later ones
-    rendered_part         part of the windows that come from rendered pairs, where there are such
-    focal_error           see `make_examples`
-    average               decay of the average of the weights that is kept beside them
-    """
-
-    seed: int = 1
-    steps: int = 6500
-    batch: int = 160
-    window: int = 32
-    kept: int = 12
-    starts: int = 1
-    runs: int = 2
-    rate: float = 1.5e-3
-    warmup: int = 200
-    steady: float = 0.6
-    weight_decay: float = 0.02
-    causal_part: float = 0.25
-    rendered_part: float = 0.15
-    focal_error: float = 0.15
-    average: float = 0.999
-    half_precision: bool = True
-    save_every: int = 100
-    check_every: int = 200
-    check_windows: int = 96
-
-
-class ExampleSteps(Dataset[dict[str, np.ndarray]]):
-    """The examples of each step, whatever order they are asked in."""
-
-    def __init__(
-        self, sampler: WindowSampler, sight: Sight, config: TrainConfig, pairs: RenderedPairs | None = None
-    ) -> None:
-        self.sampler, self.sight, self.config, self.pairs = sampler, sight, config, pairs
-
-    def __len__(self) -> int:
-        return self.config.steps
-
-    def __getitem__(self, step: int) -> dict[str, np.ndarray]:
-        """Flat arrays of the step's windows: sampled ones, and after them rendered ones."""
-        config = self.config
-        rng = np.random.default_rng((config.seed, step))
-        rendered = 0 if self.pairs is None else round(config.rendered_part * config.batch)
-        batch = self.sampler.batch(config.batch - rendered, step=step)
-        arrays = flat_arrays(make_examples(batch, self.sight, rng, config.causal_part, config.focal_error))
-        if self.pairs is not None and rendered:
-            batch = self.pairs.batch(rendered, config.window, rng)
-            real = flat_arrays(make_examples(batch, blurred, rng, config.causal_part, config.focal_error))
-            arrays = {name: np.concatenate([value, real[name]]) for name, value in arrays.items()}
-        return thinned(arrays, config.kept, config.runs, rng)
-
-
-def thinned(arrays: dict[str, np.ndarray], kept: int, runs: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Only `kept` frames of each window, in runs of `runs` consecutive ones; what is not of frames stays.
-
-    Frames next to each other tell little news, and the encoding of time does not mind gaps: the same work sees more
-    people. (The paper drops parts of its source at random too.)
-    """
-    count, window = arrays["times_s"].shape
-    if kept >= window:
-        return arrays
-    chosen = np.argsort(rng.random((count, window // runs)), axis=1)[:, : kept // runs]
-    rows = (np.sort(chosen, axis=1)[..., None] * runs + np.arange(runs)).reshape(count, -1)
-    result = {}
-    for name, value in arrays.items():
-        if name == "mask":
-            value = np.take_along_axis(value, rows[:, None, :], axis=2)
-        if name != "true_betas":
-            value = np.take_along_axis(value, rows.reshape(*rows.shape, *([1] * (value.ndim - 2))), axis=1)
-        result[name] = value
-    return result
-
-
-def flat_arrays(examples: Examples) -> dict[str, np.ndarray]:
-    """Examples as plain arrays by name, which processes hand to each other."""
-    features, targets = examples.features, examples.targets
-    return {
-        "landmarks": features.landmarks,
-        "frame": features.frame,
-        "spread": features.view.spread.astype(np.float32),
-        "times_s": examples.times_s.astype(np.float32),
-        "mask": examples.mask,
-        "seen": examples.seen,
-        **{f"true_{name}": getattr(targets, name) for name in targets.__dataclass_fields__},
-    }
 
 
 def train(
@@ -155,9 +57,8 @@ def train(
     if resume:
         first = _restore(out / CHECKPOINT, network, average, optimisers)
     out.mkdir(parents=True, exist_ok=True)
-    train_sampler = WindowSampler(folder, Split.TRAIN, config.seed, config.window, changes=_CHANGES, fps=_FPS)
     check = _check_arrays(folder, config, sight)
-    data = ExampleSteps(train_sampler, sight, config, pairs)
+    data = ExampleSteps(training_sampler(folder, config), sight, config, pairs)
     started = time.monotonic()
     loader = DataLoader(data, batch_size=None, sampler=range(first, config.steps), num_workers=1, prefetch_factor=4)
     step = first
@@ -313,7 +214,8 @@ def _check_arrays(folder: Path, config: TrainConfig, sight: Sight) -> dict[str, 
     sampler = WindowSampler(folder, Split.VALIDATION, config.seed, config.window)
     rng = np.random.default_rng(config.seed)
     batch = sampler.batch(config.check_windows, step=0)
-    arrays = flat_arrays(make_examples(batch, sight, rng))
+    known_lens = Ingredient.LENS not in config.left_out
+    arrays = flat_arrays(make_examples(batch, sight, rng, known_lens=known_lens))
     return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
 
 
@@ -330,7 +232,7 @@ def _save(
         "average": average.state_dict(),
         "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         "step": step,
-        "config": asdict(config),
+        "config": asdict(config) | {"left_out": [part.value for part in config.left_out]},
         "model": asdict(ModelConfig()),
     }
     with replacing(path) as temporary:
@@ -373,6 +275,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=TrainConfig.batch, help="windows a step")
     parser.add_argument("--kept", type=int, default=TrainConfig.kept, help="frames of each window learned from")
     parser.add_argument("--rate", type=float, default=TrainConfig.rate, help="largest rate of learning")
+    parser.add_argument(
+        "--without", type=Ingredient, nargs="+", default=(), metavar="PART",
+        help=f"leave parts of the training out: {', '.join(part.value for part in Ingredient)}",
+    )  # fmt: skip
     parser.add_argument("--martinez", action="store_true", help="train the baseline instead")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--minutes", type=float, default=math.inf, help="end this piece after so long")
@@ -380,10 +286,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     config = TrainConfig(
-        seed=options.seed, steps=options.steps, batch=options.batch, rate=options.rate, kept=options.kept
-    )
+        seed=options.seed, steps=options.steps, batch=options.batch, rate=options.rate, kept=options.kept,
+        left_out=tuple(options.without),
+    )  # fmt: skip
     try:
-        sight = MixedSight(DetectorErrors.load())
+        sight = training_sight(DetectorErrors.load(), config)
         if options.martinez:
             train_martinez(options.data, options.out, config, sight)
         else:
