@@ -34,13 +34,9 @@ def build_armature(context: bpy.types.Context, rig: retarget.RigDefinition, name
 
 
 def build_body(
-    context: bpy.types.Context,
-    rig: retarget.RigDefinition,
-    mesh: body_mesh.BodyMesh,
-    armature: bpy.types.Object,
-    name: str,
+    context: bpy.types.Context, mesh: body_mesh.BodyMesh, rig: retarget.RigDefinition, name: str
 ) -> bpy.types.Object:
-    """A new mesh object skinned to the armature, with one material for each of the mesh's."""
+    """A new mesh object in the rig's rest pose, with one material for each of the mesh's."""
     vertices = rig.to_armature(mesh.vertices)
     data = bpy.data.meshes.new(name)
     # A triangle among quads repeats a corner, which Blender would keep as a degenerate quad.
@@ -53,11 +49,17 @@ def build_body(
 
     body = bpy.data.objects.new(name, data)
     context.scene.collection.objects.link(body)
+    return body
+
+
+def skin_body(
+    body: bpy.types.Object, mesh: body_mesh.BodyMesh, rig: retarget.RigDefinition, armature: bpy.types.Object
+) -> None:
+    """Let an armature that `build_armature` made of the rig move the body."""
     _assign_weights(body, rig, mesh)
     body.parent = armature
     modifier = body.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
-    return body
 
 
 def rest_differs(armature: bpy.types.Object, rig: retarget.RigDefinition) -> bool:

@@ -10,6 +10,7 @@ from . import engine_jobs, person
 from .capture_arguments import capture_arguments
 from .core import bone_maps, errors, root_motion
 from .engine_process import EngineMissing
+from .intake import Steps, take_in_now
 from .job_folders import remove_if_empty
 from .job_queue import Job, State
 from .panel_text import sentence
@@ -21,7 +22,8 @@ from .video_source import NoVideo, job_folders, source_arguments, video_path
 class CapturePurpose(engine_jobs.Purpose):
     """A capture: its motions become keyed armatures."""
 
-    failures = (errors.RigError, OSError, KeyError, TypeError, ValueError)
+    failures = (errors.RigError, OSError, RuntimeError, KeyError, TypeError, ValueError)
+    undo_message = "Capture Motion"
 
     def __init__(self, placement: person.Placement, folder: Path) -> None:
         super().__init__()
@@ -32,12 +34,10 @@ class CapturePurpose(engine_jobs.Purpose):
         motions = [folder / f"motion_{int(number)}.npz" for number in job.answer["people"]]
         return person.prepare_motion_files(motions, self.placement)
 
-    def finish(self, context: bpy.types.Context, job: Job, prepared: list[person.PreparedPerson]) -> str:
-        if context.mode != "OBJECT":
+    def steps(self, job: Job, prepared: list[person.PreparedPerson]) -> Steps:
+        if bpy.context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
-        armatures = person.add_people(context, prepared)
-        if not bpy.app.background:
-            bpy.ops.ed.undo_push(message="Capture Motion")
+        armatures = yield from person.people_in_steps(prepared)
         return f"Captured {len(armatures)} {'person' if len(armatures) == 1 else 'people'}"
 
     def give_up(self, job: Job) -> None:
@@ -170,7 +170,7 @@ class SWINGTWIST_OT_add_result(bpy.types.Operator):
         if job is None or job.state is not State.DONE:
             self.report({"ERROR"}, f"There is no finished job {self.number}")
             return {"CANCELLED"}
-        if not engine_jobs.take_in(context, job):
+        if not take_in_now(context, job):
             self.report({"ERROR"}, sentence(job.error))
             return {"CANCELLED"}
         self.report({"INFO"}, job.message)

@@ -6,7 +6,6 @@ All of it is plain Python in this module, out of reach of undo, and holds names,
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import bpy
@@ -14,6 +13,7 @@ import bpy
 from .engine_location import this_blender
 from .engine_process import EngineMissing, engine_command
 from .engine_questions import Answer, EngineQuestions
+from .intake import Intake, Steps
 from .job_queue import Job, JobQueue, State
 from .live_preview import LivePreview, remove_left_previews
 from .preferences import engine_path
@@ -21,6 +21,8 @@ from .video_facts import VideoFacts
 from .video_source import NoVideo, info_command, info_key, video_path
 
 _TICK_S = 0.1
+_INTAKE_TICK_S = 0.01
+_NO_FILE = -1
 _MODELS = "models"
 
 queue = JobQueue()
@@ -34,7 +36,7 @@ class _Session:
         self.preview = LivePreview()
         self.file = 0
         self.watcher = 0
-        self.preparing: tuple[Job, Future[Any]] | None = None
+        self.intake = Intake()
 
     def next_file(self) -> None:
         """Another file was opened: the preview is gone with the old one."""
@@ -59,12 +61,31 @@ class Purpose:
     def prepare(self, job: Job) -> Any:
         """What a thread can do with the answer of a job that is done, without Blender. Raises what `failures` names."""
 
+    def steps(self, job: Job, prepared: Any) -> Steps:
+        """Take in the answer with what `prepare` gave, pausing where a window may be drawn; what to tell the user.
+
+        Whoever ends it in a pause finds nothing of it in the scene. Raises what `failures` names.
+        """
+        yield from ()
+        return self.finish(bpy.context, job, prepared)
+
     def finish(self, context: bpy.types.Context, job: Job, prepared: Any) -> str:
-        """Take in the answer with what `prepare` gave; what to tell the user. Raises what `failures` names."""
+        """What `steps` does, for those that need no pause."""
         raise NotImplementedError
+
+    def taken_in(self) -> None:
+        """The result is in the open file."""
+        self.file = session.file
+
+    def set_aside(self) -> None:
+        """The result is in no file, until somebody asks for it."""
+        self.file = _NO_FILE
 
     def give_up(self, job: Job) -> None:
         """Clear up after a job that failed or was cancelled."""
+
+    undo_message = ""
+    """Name of the undo step that taking in the answer makes; none where the scene stays as it is."""
 
     keeps_its_line = True
     """A job that is done stays in the list; otherwise its result shows elsewhere."""
@@ -81,9 +102,9 @@ def start(context: bpy.types.Context, title: str, arguments: list[str], purpose:
 
 def wait(context: bpy.types.Context, job: Job) -> None:
     """Work until the job has ended: for scripts, where neither timers nor modal operators run."""
-    while job.is_open:
+    while job.is_open or session.intake.holds(job):
         advance(context)
-        time.sleep(_TICK_S)
+        time.sleep(_pause_s())
 
 
 def cancel(number: int) -> None:
@@ -110,7 +131,7 @@ def wake() -> None:
 def close() -> None:
     """End everything."""
     session.preview.remove()
-    session.preparing = None
+    session.intake.close()
     left = [job for job in queue.jobs if job.is_open]
     queue.close()
     for job in left:
@@ -160,7 +181,11 @@ def known_models() -> list[dict[str, Any]]:
 def _tick() -> float | None:
     advance(bpy.context)
     _redraw(bpy.context)
-    return _TICK_S if queue.is_busy or questions.is_busy or session.preparing else None
+    return _pause_s() if queue.is_busy or questions.is_busy or session.intake.is_busy else None
+
+
+def _pause_s() -> float:
+    return _INTAKE_TICK_S if session.intake.is_busy else _TICK_S
 
 
 def advance(context: bpy.types.Context) -> None:
@@ -174,53 +199,13 @@ def advance(context: bpy.types.Context) -> None:
             _guarded(lambda: session.preview.show(context, poses))
     if ended is not None:
         session.preview.remove()
-        _finish(context, ended)
-    elif session.preparing is not None and session.preparing[1].done():
-        (job, prepared), session.preparing = session.preparing, None
-        _finish_prepared(context, job, prepared)
-
-
-def _finish(context: bpy.types.Context, job: Job) -> None:
-    if job.state is not State.DONE:
-        job.purpose.give_up(job)
-        return
-    if bpy.app.background or session.preparing is not None:
-        _finish_prepared(context, job, None)
-        return
-    # Reading and calculating would hold the window up; the next tick of the timer that finds it done goes on.
-    thread = ThreadPoolExecutor(max_workers=1)
-    session.preparing = (job, thread.submit(job.purpose.prepare, job))
-    thread.shutdown(wait=False)
-
-
-def _finish_prepared(context: bpy.types.Context, job: Job, prepared: "Future[Any] | None") -> None:
-    if not job.purpose.is_of_this_file:
-        job.message = "Finished; another file was opened meanwhile"
-        return
-    if take_in(context, job, prepared) and not job.purpose.keeps_its_line:
-        queue.remove(job.number)
-
-
-def take_in(context: bpy.types.Context, job: Job, prepared: "Future[Any] | None" = None) -> bool:
-    """Put a finished job's result into the open file, prepared or not; whether that worked."""
-    try:
-        ready = job.purpose.prepare(job) if prepared is None else prepared.result()
-        with _in_a_window(context):
-            job.message = job.purpose.finish(bpy.context, job, ready)
-    except job.purpose.failures as error:
-        nonsense = type(error) in (KeyError, TypeError, ValueError)
-        job.state = State.FAILED
-        job.error = f"the engine's answer cannot be understood ({error!r})" if nonsense else str(error)
-        job.message = job.error
-        return False
-    job.purpose.file = session.file
-    return True
-
-
-def _in_a_window(context: bpy.types.Context) -> Any:
-    """Timers run without a window, which operators want."""
-    window = context.window or next(iter(context.window_manager.windows), None)
-    return context.temp_override(window=window) if window is not None else context.temp_override()
+        if ended.state is State.DONE:
+            session.intake.add(ended)
+        else:
+            ended.purpose.give_up(ended)
+    through = session.intake.advance(context)
+    if through is not None and through.state is State.DONE and not through.purpose.keeps_its_line:
+        queue.remove(through.number)
 
 
 def _guarded(show: Callable[[], None]) -> None:
@@ -248,6 +233,7 @@ def _file_opened(*_: Any) -> None:
 
 @bpy.app.handlers.persistent
 def _undone(*_: Any) -> None:
+    session.intake.set_aside()
     # Undo brings back a preview that was there when its step was made.
     if queue.running is None:
         remove_left_previews()

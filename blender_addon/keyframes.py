@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Animation of armatures: bulk keyframes, single poses and the scene's rate, on every Blender from 3.4 on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 
 import bpy
@@ -12,14 +12,17 @@ from .core import character_retarget, euler_angles, key_reduction, retarget, rot
 _CONSTANT, _LINEAR = 0, 1
 
 
-def write_keyframes(
+def key_in_steps(
     armature: bpy.types.Object,
     rig: retarget.RigDefinition,
     animation: retarget.RigAnimation,
     action_name: str,
     start_frame: int = 0,
-) -> bpy.types.Action:
-    """Key every bone on every frame in a new action that becomes the armature's; about 20 ms for a minute."""
+) -> Generator[None, None, bpy.types.Action]:
+    """Key every bone on every frame in a new action that becomes the armature's, bone by bone with pauses between.
+
+    About 20 ms for a minute of motion.
+    """
     action, curves, groups = _new_action(armature, action_name)
     frames = np.arange(start_frame, start_frame + len(animation), dtype=np.float32)
     for bone, name in enumerate(rig.bone_names):
@@ -30,6 +33,7 @@ def write_keyframes(
         location = (animation.root_location, animation.pelvis_location)[bone] if bone < 2 else None
         for axis in range(3 if location is not None else 0):
             _write_curve(curves, groups, f"{path}.location", axis, frames, location[:, axis], name)
+        yield
     return action
 
 

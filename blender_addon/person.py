@@ -2,14 +2,14 @@
 """One captured person in the scene: armature, skinned body and keyframes from a motion file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 
 from . import armature as armatures
-from . import cleanup, keyframes, stored_motion
+from . import cleanup, intake, keyframes, stored_motion
 from .core import body_mesh, bone_maps, motion_file, retarget, root_motion
 
 SOURCE_PROPERTY = "swingtwist"
@@ -77,8 +77,66 @@ def prepare_motion_files(paths: Sequence[Path], placement: Placement) -> list[Pr
 
 def add_person(context: bpy.types.Context, person: PreparedPerson) -> list[bpy.types.Object]:
     """Add the person to the scene; [armature, body] or, without a mesh, [armature]. The scene's time is left."""
+    return intake.run(_person_in_steps(context, person, []))
+
+
+def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placement: Placement) -> list[bpy.types.Object]:
+    """Add the people of motion files; their armatures. Raises RigError."""
+    return intake.run(people_in_steps(prepare_motion_files(paths, placement)))
+
+
+def people_in_steps(people: Sequence[PreparedPerson]) -> Generator[None, None, list[bpy.types.Object]]:
+    """Add people and set the scene's time, in pieces; their armatures, which are left selected.
+
+    Ended in a pause or by an error it leaves nobody behind.
+    """
+    names: list[str] = []
+    complete = False
+    try:
+        added = []
+        for person in people:
+            objects = yield from _person_in_steps(bpy.context, person, names)
+            added.append(objects[0])
+            yield
+        for armature, person in zip(added, people, strict=True):
+            named = person.placement
+            cleanup.remember_job(armature, person.path, person.record, named.start_frame, named.naming, named.root_mode)
+            armature.select_set(True)
+            yield
+        cleanup.warm_up(bpy.context, added[0])
+        frame_count = max(len(person.record.motion) for person in people)
+        first = people[0]
+        keyframes.set_scene_time(bpy.context.scene, first.record.motion.fps, first.placement.start_frame, frame_count)
+        complete = True
+        return added
+    finally:
+        if not complete:
+            remove_people(names)
+
+
+def remove_people(names: Sequence[str]) -> None:
+    """Take objects that this file adds out of the .blend file again, with what only they use."""
+    found = [thing for thing in map(bpy.data.objects.get, names) if thing is not None]
+    parts: list[bpy.types.ID] = []
+    for thing in found:
+        kept = [thing.data, thing.get(stored_motion.MOTION_PROPERTY)]
+        kept += thing.data.materials if thing.type == "MESH" else []
+        kept.append(thing.animation_data.action if thing.animation_data else None)
+        parts += [part for part in kept if isinstance(part, bpy.types.ID) and part not in parts]
+    bpy.data.batch_remove(found)
+    # One after another: a mesh lets go of its materials when it goes.
+    for part in parts:
+        if part.users == 0 or isinstance(part, bpy.types.Text):  # texts have a user from the start
+            bpy.data.batch_remove([part])
+
+
+def _person_in_steps(
+    context: bpy.types.Context, person: PreparedPerson, names: list[str]
+) -> Generator[None, None, list[bpy.types.Object]]:
+    """Add a person in pieces, none much longer than 50 ms; `names` gets those of the objects as they come."""
     record, placement = person.record, person.placement
     armature = armatures.build_armature(context, person.rig, placement.object_name)
+    names.append(armature.name)
     armature[SOURCE_PROPERTY] = json.dumps(
         {"person_id": record.person_id, "provenance": record.provenance}, ensure_ascii=False
     )
@@ -88,28 +146,12 @@ def add_person(context: bpy.types.Context, person: PreparedPerson) -> list[bpy.t
         armature[LICENCE_PROPERTY] = str(body["licence"])
     objects = [armature]
     if person.mesh is not None:
-        name = f"{placement.object_name}_Body"
-        objects.append(armatures.build_body(context, person.rig, person.mesh, armature, name))
-    keyframes.write_keyframes(armature, person.rig, person.animation, placement.clip_name, placement.start_frame)
+        yield
+        objects.append(armatures.build_body(context, person.mesh, person.rig, f"{placement.object_name}_Body"))
+        names.append(objects[1].name)
+        yield
+        armatures.skin_body(objects[1], person.mesh, person.rig, armature)
+    yield
+    clip_name, start = placement.clip_name, placement.start_frame
+    yield from keyframes.key_in_steps(armature, person.rig, person.animation, clip_name, start)
     return objects
-
-
-def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placement: Placement) -> list[bpy.types.Object]:
-    """Add the people of motion files; their armatures. Raises RigError."""
-    return add_people(context, prepare_motion_files(paths, placement))
-
-
-def add_people(context: bpy.types.Context, people: Sequence[PreparedPerson]) -> list[bpy.types.Object]:
-    """Add the people of motion files and set the scene's time; their armatures, which are left selected."""
-    added = []
-    for person in people:
-        armature, named = add_person(context, person)[0], person.placement
-        cleanup.remember_job(armature, person.path, person.record, named.start_frame, named.naming, named.root_mode)
-        added.append(armature)
-    for armature in added:
-        armature.select_set(True)
-    cleanup.warm_up(context, added[0])
-    frame_count = max(len(person.record.motion) for person in people)
-    first = people[0]
-    keyframes.set_scene_time(context.scene, first.record.motion.fps, first.placement.start_frame, frame_count)
-    return added

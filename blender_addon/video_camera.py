@@ -120,12 +120,13 @@ class OverlayPurpose(engine_jobs.Purpose):
     """An overlay video: it goes behind the camera that waits for it."""
 
     failures = (OSError, KeyError, TypeError, ValueError, RuntimeError, errors.RigError)
+    undo_message = "Show Overlay"
 
     def __init__(self, camera: str, state: CleanupState) -> None:
         super().__init__()
         self._camera, self._state = camera, state
 
-    def finish(self, context: bpy.types.Context, job: Job) -> str:
+    def finish(self, context: bpy.types.Context, job: Job, prepared: Any) -> str:
         camera = bpy.data.objects.get(self._camera)
         if camera is None:
             return "The camera is gone; the overlay is in the job folder"

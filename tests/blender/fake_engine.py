@@ -2,11 +2,12 @@
 
 `fake_engine.py run VIDEO --out DIR/motion.npz ...` or `fake_engine.py import FILE --people-folder DIR ...`;
 the file's name chooses the part it plays: `hang` never ends and ignores interrupts, `fail` ends with an error, `crash`
-dies without a word to the protocol, `garbage` talks nonsense, all else succeeds.
+dies without a word to the protocol, `garbage` talks nonsense, `two` finds two people, all else succeeds.
 """
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +65,10 @@ def main(arguments):
             log.write(json.dumps(arguments) + "\n")
     if arguments[0] == "people":
         return people(arguments)
+    if arguments[0] == "preview":
+        shutil.copyfile(os.environ["FAKE_ENGINE_OVERLAY"], Path(arguments[1]) / "overlay.mp4")
+        say(event="result", job=arguments[1], files=[], people=[])
+        return 0
     video, out = Path(arguments[1]), Path(arguments[arguments.index("--out") + 1])
     if arguments[0] == "refine":
         out.touch()
@@ -116,10 +121,12 @@ def main(arguments):
     if "--job" in arguments:
         (job / "job.json").write_text("{}")
     cameras = np.tile(np.eye(4), (len(motion), 1, 1))
-    record = MotionRecord(motion, cameras, np.eye(3), (640, 480), 4, {"video": video.name})
-    save_motion(job / "motion_4.npz", record)
-    save_body_mesh(job / "body_4.npz", box_body(motion.skeleton))
-    say(event="result", job=str(job), files=[str(out)], people=[4])
+    found = [4, 5] if part == "two" else [4]
+    for number in found:
+        record = MotionRecord(motion, cameras, np.eye(3), (640, 480), number, {"video": video.name})
+        save_motion(job / f"motion_{number}.npz", record)
+        save_body_mesh(job / f"body_{number}.npz", box_body(motion.skeleton))
+    say(event="result", job=str(job), files=[str(out)], people=found)
     return 0
 
 
