@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operators that queue captures, cancel them, and bring their results into the scene."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import engine_jobs, person
+from . import engine_jobs, person, scene_rate
 from .capture_arguments import capture_arguments
 from .core import bone_maps, errors, root_motion
 from .engine_process import EngineMissing
@@ -29,6 +30,9 @@ class CapturePurpose(engine_jobs.Purpose):
         super().__init__()
         self.placement, self.folder = placement, folder
 
+    def look_around(self, context: bpy.types.Context) -> None:
+        self.placement = replace(self.placement, fps=scene_rate.rate_to_keep(context.scene))
+
     def prepare(self, job: Job) -> list[person.PreparedPerson]:
         folder = Path(job.answer["job"])
         motions = [folder / f"motion_{int(number)}.npz" for number in job.answer["people"]]
@@ -38,7 +42,8 @@ class CapturePurpose(engine_jobs.Purpose):
         if bpy.context.mode != "OBJECT":
             bpy.ops.object.mode_set(mode="OBJECT")
         armatures = yield from person.people_in_steps(prepared)
-        return f"Captured {len(armatures)} {'person' if len(armatures) == 1 else 'people'}"
+        who = f"{len(armatures)} {'person' if len(armatures) == 1 else 'people'}"
+        return f"Captured {who}{person.rate_note(prepared)}"
 
     def give_up(self, job: Job) -> None:
         remove_if_empty(self.folder)

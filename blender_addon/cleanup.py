@@ -13,10 +13,10 @@ from typing import Any
 import bpy
 
 from . import armature as armatures
-from . import character_follow, contact_markers, engine_process, keyframes, stored_motion
+from . import character_follow, contact_markers, engine_process, keyframes, scene_rate, stored_motion
 from .cleanup_settings import DEFAULTS
 from .cleanup_state import CleanupState, armatures_of, job_of, read_state, write_state
-from .core import body_mesh, bone_maps, errors, motion_file, retarget, root_motion, skeleton
+from .core import body_mesh, bone_maps, errors, motion, motion_file, retarget, root_motion, skeleton
 from .preferences import engine_path
 from .refine_process import RefineProcess
 
@@ -49,25 +49,28 @@ def remember_job(
     armature: bpy.types.Object,
     path: Path,
     record: motion_file.MotionRecord,
+    keyed: motion.Motion,
     start_frame: int,
     naming: bone_maps.BoneNaming,
     root_mode: root_motion.RootMode,
 ) -> None:
-    """Let an armature keyed from a job's motion file be cleaned up later; files of no job are left alone."""
+    """Let an armature keyed from a job's motion file be cleaned up later; files of no job are left alone.
+
+    keyed: the record's motion at the rate of the keys.
+    """
     job = job_of(path)
     if job is None:
         return
-    motion = record.motion
     told = record.provenance.get("settings", {})
     settings = {name: told.get(name, default) for name, default in DEFAULTS.items()}
     settings["root_motion"] = root_mode.value
-    ranges = contact_markers.contact_ranges(motion.contacts)
+    ranges = contact_markers.contact_ranges(keyed.contacts)
     state = CleanupState(
         job=str(job),
         person_id=record.person_id,
-        first_s=float(motion.times_s[0]),
-        fps=str(motion.fps),
-        frame_count=len(motion),
+        first_s=float(keyed.times_s[0]),
+        fps=str(keyed.fps),
+        frame_count=len(keyed),
         start_frame=start_frame,
         bone_names=naming.value,
         settings=settings,
@@ -75,8 +78,8 @@ def remember_job(
         given_contacts=bool(settings["contacts"]),
     )
     write_state(armature, state)
-    contact_markers.write_contacts(armature, ranges, len(motion), start_frame)
-    _mark(bpy.context.scene, armature, motion.confidence, state)
+    contact_markers.write_contacts(armature, ranges, len(keyed), start_frame)
+    _mark(bpy.context.scene, armature, keyed.confidence, state)
 
 
 def shown_settings(armature: bpy.types.Object | None) -> dict[str, Any]:
@@ -216,31 +219,30 @@ def _apply(
     path = job / f"motion_{state.person_id}.npz"
     if not path.is_file():
         return
-    record = motion_file.load_motion(path)
-    motion = record.motion
-    rig = retarget.build_rig(motion.skeleton, bone_maps.BoneNaming(state.bone_names))
+    keyed = scene_rate.at_rate(motion_file.load_motion(path).motion, Fraction(state.fps))
+    rig = retarget.build_rig(keyed.skeleton, bone_maps.BoneNaming(state.bone_names))
     if armatures.rest_differs(armature, rig):
         body = job / f"body_{state.person_id}.npz"
         armatures.reshape(context, armature, rig, body_mesh.load_body_mesh(body) if body.is_file() else None)
-    animation = retarget.animate_rig(rig, motion, root_motion.RootMode(settings["root_motion"]))
+    animation = retarget.animate_rig(rig, keyed, root_motion.RootMode(settings["root_motion"]))
     keyframes.rewrite_keyframes(armature, rig, animation, state.start_frame)
     is_given = state.person_id in given
     if not is_given:
-        ranges = contact_markers.contact_ranges(motion.contacts)
+        ranges = contact_markers.contact_ranges(keyed.contacts)
         if ranges != state.written_contacts or not _same_contacts(armature, state):
-            contact_markers.write_contacts(armature, ranges, len(motion), state.start_frame)
+            contact_markers.write_contacts(armature, ranges, len(keyed), state.start_frame)
         state = replace(state, written_contacts=ranges)
     state = replace(
         state,
         settings=settings,
         given_contacts=is_given,
-        frame_count=len(motion),
-        first_s=float(motion.times_s[0]),
-        fps=str(motion.fps),
+        frame_count=len(keyed),
+        first_s=float(keyed.times_s[0]),
+        fps=str(keyed.fps),
     )
     write_state(armature, state)
     stored_motion.replace_stored_motion(armature, path)
-    _mark(context.scene, armature, motion.confidence, state)
+    _mark(context.scene, armature, keyed.confidence, state)
     armature.update_tag()
 
 

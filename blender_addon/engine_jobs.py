@@ -58,6 +58,9 @@ class Purpose:
         """The file it was started in is still open."""
         return self.file == session.file
 
+    def look_around(self, context: bpy.types.Context) -> None:
+        """Note what `prepare` must know of the open file."""
+
     def prepare(self, job: Job) -> Any:
         """What a thread can do with the answer of a job that is done, without Blender. Raises what `failures` names."""
 

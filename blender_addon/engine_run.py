@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A run of the engine inside Blender, from its start to keyed armatures, and the operator around it."""
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -19,6 +20,7 @@ from .preferences import engine_path
 from .properties import SwingtwistSettings, settings_of
 
 _TICK_S = 0.1
+_NONSENSE = (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError)
 
 
 class RunFailed(Exception):
@@ -62,22 +64,28 @@ class EngineRun:
             self._process.kill()
         ended = self._process.ended
         events = self._process.events()
+        # An engine that talks nonsense is judged by how it ends.
         for event in events:
-            self._take_in(settings, event)
+            with contextlib.suppress(*_NONSENSE):
+                self._take_in(settings, event)
         if not settings.stopping:
-            self._preview.show(context, [event for event in events if event["event"] == "pose"])
+            with contextlib.suppress(*_NONSENSE):
+                self._preview.show(context, [event for event in events if event["event"] == "pose"])
         return not ended
 
-    def finish(self, context: bpy.types.Context) -> list[bpy.types.Object]:
-        """Replace the preview by the keyed result; the armatures. Raises RunFailed or RigError."""
+    def finish(self, context: bpy.types.Context) -> tuple[list[bpy.types.Object], str]:
+        """Replace the preview by the keyed result; the armatures, and a note on them. Raises RunFailed or RigError."""
         self._preview.remove()
         if self._result is None:
             if self._error:
                 raise RunFailed(self._error)
             status, told = self._process.exit_code, self._process.last_error or "it said nothing"
             raise RunFailed(f"the engine ended with status {status}: {told}")
-        job = Path(self._result["job"])
-        motions = [job / f"motion_{number}.npz" for number in self._result["people"]]
+        try:
+            job = Path(self._result["job"])
+            motions = [job / f"motion_{int(number)}.npz" for number in self._result["people"]]
+        except _NONSENSE as error:
+            raise RunFailed(f"the engine's answer cannot be understood ({error!r})") from error
         return person.add_motion_files(context, motions, self.placement)
 
     def close(self, context: bpy.types.Context, message: str) -> None:
@@ -170,13 +178,13 @@ class EngineOperator:
         for warning in self._run.warnings:
             self.report({"WARNING"}, sentence(warning))
         try:
-            armatures = self._run.finish(context)
+            armatures, note = self._run.finish(context)
         except (RunFailed, errors.RigError, OSError) as error:
             self._run.close(context, sentence(error))
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
         noun = "person" if len(armatures) == 1 else "people"
-        message = f"{self._done} {len(armatures)} {noun}"
+        message = f"{self._done} {len(armatures)} {noun}{note}"
         self._run.close(context, message)
         self.report({"INFO"}, message)
         return {"FINISHED"}

@@ -11,6 +11,7 @@ from . import person
 from .cleanup_settings import ROOT_MOTION_ITEMS
 from .core import bone_maps, errors, root_motion
 from .import_file import FILE_PATTERN, UP_ITEMS, is_motion_file
+from .panel_text import sentence
 from .properties import BONE_NAME_ITEMS
 
 
@@ -50,11 +51,11 @@ class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
             clip = paths[0].parent.stem
             placement = replace(placement, object_name=clip, clip_name=clip)
         try:
-            armatures = person.add_motion_files(context, paths, placement)
-        except errors.RigError as error:
-            self.report({"ERROR"}, str(error))
+            armatures, note = person.add_motion_files(context, paths, placement)
+        except (errors.RigError, OSError) as error:
+            self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Imported {len(armatures)} motion file(s)")
+        self.report({"INFO"}, f"Imported {len(armatures)} motion file(s){note}")
         return {"FINISHED"}
 
     def _import_foreign(self, paths: list[Path]) -> set[str]:

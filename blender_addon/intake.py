@@ -48,6 +48,7 @@ class Intake:
             job.message = "Finished; another file was opened meanwhile"
             return self._through()
         if self._prepared is None:
+            job.purpose.look_around(context)
             # Reading and calculating would hold the window up.
             thread = ThreadPoolExecutor(max_workers=1)
             self._prepared = thread.submit(job.purpose.prepare, job)
@@ -98,6 +99,7 @@ class Intake:
 
 def take_in_now(context: bpy.types.Context, job: Job) -> bool:
     """Put a finished job's result into the open file without a pause; whether that worked."""
+    job.purpose.look_around(context)
     try:
         with _in_a_window(context):
             _taken(job, run(job.purpose.steps(job, job.purpose.prepare(job))))

@@ -4,13 +4,14 @@
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import bpy
 
 from . import armature as armatures
-from . import cleanup, intake, keyframes, stored_motion
-from .core import body_mesh, bone_maps, motion_file, retarget, root_motion
+from . import cleanup, intake, keyframes, scene_rate, stored_motion
+from .core import body_mesh, bone_maps, motion, motion_file, retarget, root_motion
 
 SOURCE_PROPERTY = "swingtwist"
 """Custom property of a captured armature that holds where it came from, as JSON."""
@@ -21,20 +22,28 @@ LICENCE_PROPERTY = "swingtwist_licence"
 
 @dataclass(frozen=True)
 class Placement:
-    """How a motion becomes objects: names of object and action, bone names, root motion, first frame."""
+    """How a motion becomes objects: names of object and action, bone names, root motion, first frame.
+
+    fps: the rate at which the motion is keyed; None: its own, which then becomes the scene's.
+    """
 
     object_name: str
     clip_name: str
     naming: bone_maps.BoneNaming = bone_maps.BoneNaming.SMPL
     root_mode: root_motion.RootMode = root_motion.RootMode.PLANAR_YAW
     start_frame: int = 0
+    fps: Fraction | None = None
 
 
 @dataclass(frozen=True)
 class PreparedPerson:
-    """What is keyed: everything about a person that takes no Blender to know. path: the motion file; None without."""
+    """What is keyed: everything about a person that takes no Blender to know.
+
+    motion: the record's at the rate of its keys. path: the motion file; None without.
+    """
 
     record: motion_file.MotionRecord
+    motion: motion.Motion
     mesh: body_mesh.BodyMesh | None
     rig: retarget.RigDefinition
     animation: retarget.RigAnimation
@@ -49,9 +58,10 @@ def prepare_person(
     path: Path | None = None,
 ) -> PreparedPerson:
     """Bones and their animation; uses nothing of Blender, so that a thread may do it."""
-    rig = retarget.build_rig(record.motion.skeleton, placement.naming)
-    animation = retarget.animate_rig(rig, record.motion, placement.root_mode)
-    return PreparedPerson(record, mesh, rig, animation, placement, path)
+    keyed = scene_rate.at_rate(record.motion, placement.fps)
+    rig = retarget.build_rig(keyed.skeleton, placement.naming)
+    animation = retarget.animate_rig(rig, keyed, placement.root_mode)
+    return PreparedPerson(record, keyed, mesh, rig, animation, placement, path)
 
 
 def prepare_motion_files(paths: Sequence[Path], placement: Placement) -> list[PreparedPerson]:
@@ -80,9 +90,15 @@ def add_person(context: bpy.types.Context, person: PreparedPerson) -> list[bpy.t
     return intake.run(_person_in_steps(context, person, []))
 
 
-def add_motion_files(context: bpy.types.Context, paths: Sequence[Path], placement: Placement) -> list[bpy.types.Object]:
-    """Add the people of motion files; their armatures. Raises RigError."""
-    return intake.run(people_in_steps(prepare_motion_files(paths, placement)))
+def add_motion_files(
+    context: bpy.types.Context, paths: Sequence[Path], placement: Placement
+) -> tuple[list[bpy.types.Object], str]:
+    """Add the people of motion files, at the scene's rate where that must stay; their armatures and `rate_note`.
+
+    Raises RigError and OSError.
+    """
+    people = prepare_motion_files(paths, replace(placement, fps=scene_rate.rate_to_keep(context.scene)))
+    return intake.run(people_in_steps(people)), rate_note(people)
 
 
 def people_in_steps(people: Sequence[PreparedPerson]) -> Generator[None, None, list[bpy.types.Object]]:
@@ -100,18 +116,33 @@ def people_in_steps(people: Sequence[PreparedPerson]) -> Generator[None, None, l
             yield
         for armature, person in zip(added, people, strict=True):
             named = person.placement
-            cleanup.remember_job(armature, person.path, person.record, named.start_frame, named.naming, named.root_mode)
+            cleanup.remember_job(
+                armature, person.path, person.record, person.motion, named.start_frame, named.naming, named.root_mode
+            )
             armature.select_set(True)
             yield
         cleanup.warm_up(bpy.context, added[0])
-        frame_count = max(len(person.record.motion) for person in people)
+        frame_count = max(len(person.motion) for person in people)
         first = people[0]
-        keyframes.set_scene_time(bpy.context.scene, first.record.motion.fps, first.placement.start_frame, frame_count)
+        if first.placement.fps is None:
+            start = first.placement.start_frame
+            keyframes.set_scene_time(bpy.context.scene, first.motion.fps, start, frame_count)
+        else:
+            scene_rate.extend_scene(bpy.context.scene, first.placement.start_frame, frame_count)
         complete = True
         return added
     finally:
         if not complete:
             remove_people(names)
+
+
+def rate_note(people: Sequence[PreparedPerson]) -> str:
+    """A clause that says so when a motion was keyed at another rate than its own; empty else."""
+    for person in people:
+        if person.motion is not person.record.motion:
+            own, keyed = (f"{float(fps):.6g}" for fps in (person.record.motion.fps, person.motion.fps))
+            return f"; {own} frames a second became the scene's {keyed}, since other things in it are animated"
+    return ""
 
 
 def remove_people(names: Sequence[str]) -> None:

@@ -54,8 +54,10 @@ def add_camera(context: bpy.types.Context, armature: bpy.types.Object) -> bpy.ty
     state = read_state(armature)
     first = state.start_frame if state is not None else context.scene.frame_start
     moves = float(np.ptp(poses, axis=0).max()) > 1e-6
-    for row in range(len(poses) if moves else 1):
-        camera.matrix_world = armature.matrix_world @ Matrix(poses[row].tolist())
+    # The armature may be keyed at another rate than the motion's own.
+    keyed = float(record.motion.fps / Fraction(state.fps)) if state is not None else 1.0
+    for row in range(round(len(poses) / keyed) if moves else 1):
+        camera.matrix_world = armature.matrix_world @ Matrix(poses[min(round(row * keyed), len(poses) - 1)].tolist())
         if moves:
             camera.keyframe_insert("location", frame=first + row)
             camera.keyframe_insert("rotation_quaternion", frame=first + row)

@@ -21,7 +21,7 @@ bpy.context.preferences.addons["swingtwist"].preferences.engine = engine
 settings = bpy.context.window_manager.swingtwist
 told = {}
 
-from swingtwist import capture, engine_jobs, intake, keyframes  # noqa: E402
+from swingtwist import capture, cleanup, cleanup_state, engine_jobs, intake, keyframes  # noqa: E402
 
 
 def everything():
@@ -89,5 +89,36 @@ told["overlay"] = [sorted(bpy.ops.swingtwist.add_camera(overlay=True)), engine_j
 backgrounds = bpy.context.scene.camera.data.background_images
 told["shown"] = [Path(one.clip.filepath).name for one in backgrounds if one.clip]
 shutil.rmtree(place)
+
+# What else is animated keeps its pace: the motion comes to the scene's rate, and stays there when it is cleaned up.
+bpy.ops.wm.read_homefile(use_empty=True)
+scene = bpy.context.scene
+scene.render.fps, scene.frame_start, scene.frame_end = 24, 5, 20
+door = bpy.data.objects.new("door", None)
+scene.collection.objects.link(door)
+door.keyframe_insert("location", frame=1)
+settings = bpy.context.window_manager.swingtwist
+settings.video, settings.people = str(folder / "one.mp4"), "ALL"
+job = capture.start_capture(bpy.context)
+told["other_rate"] = end(job)
+told["kept"] = [scene.render.fps, scene.render.fps_base, scene.frame_start, scene.frame_end]
+armature = bpy.data.objects["one"]
+state = cleanup_state.read_state(armature)
+
+
+def elbow(frame):
+    scene.frame_set(frame)
+    posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return list(posed.pose.bones["L_Elbow"].head)
+
+
+told["elbow"] = elbow(49)
+for bone in armature.pose.bones:
+    bone.keyframe_insert("rotation_quaternion", frame=49)
+armature.pose.bones["L_Shoulder"].rotation_quaternion = (0, 1, 0, 0)
+armature.pose.bones["L_Shoulder"].keyframe_insert("rotation_quaternion", frame=49)
+told["bent"] = elbow(49)
+cleanup._apply(bpy.context, armature, Path(state.job), state.settings, frozenset())
+told["cleaned"] = [elbow(49), list(armature.animation_data.action.frame_range)]
 print("TOLD " + json.dumps(told), flush=True)
 os._exit(0)

@@ -2,11 +2,18 @@
 
 import json
 import sys
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from blender_scripts import run_inside
+from sample_motions import walking
 from test_addon import package  # noqa: F401  (a fixture)
+
+from rig.frames import WORLD_TO_ARMATURE, rotate
+from rig.resample import resample
+from rig.skeleton import JOINT
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "samples" / "walk_and_kick.mp4"
@@ -14,7 +21,8 @@ SAMPLE = HERE.parents[1] / "samples" / "walk_and_kick.mp4"
 
 @pytest.mark.blender
 def test_results_come_in_pieces_and_wholly_or_not_at_all(blender_program, package, tmp_path, monkeypatch):  # noqa: F811
-    (tmp_path / "two.mp4").touch()
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.mp4").touch()
     engine = tmp_path / "mocap"
     engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "fake_engine.py"}" "$@"\n')
     engine.chmod(0o755)
@@ -38,3 +46,14 @@ def test_results_come_in_pieces_and_wholly_or_not_at_all(blender_program, packag
     assert told["whole"] == ["done", "Captured 2 people"]
     assert told["overlay"] == [["FINISHED"], "The overlay is behind the camera"]
     assert told["shown"] == ["overlay.mp4"]
+
+    # 3 s at 29.97 frames a second, in a scene of 24 in which a door is animated.
+    note = "Captured 1 person; 29.97 frames a second became the scene's 24, since other things in it are animated"
+    assert told["other_rate"] == ["done", note]
+    assert told["kept"] == [24, 1.0, 1, 72]
+    motion = walking(3.0, Fraction(30000, 1001))[0]
+    truth = rotate(WORLD_TO_ARMATURE, resample(motion, Fraction(24)).joints())[48, JOINT["left_elbow"]]
+    np.testing.assert_allclose(told["elbow"], truth, atol=1e-5)
+    assert np.linalg.norm(np.subtract(told["bent"], truth)) > 0.1
+    np.testing.assert_allclose(told["cleaned"][0], truth, atol=1e-5)
+    assert told["cleaned"][1] == [1.0, 72.0]
