@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ from .poses import LandmarkSequence
 from .progress import Reporter
 from .settings import Settings
 from .video import ReadOptions, VideoReader, hash_video
+
+REPLAYED_FRAMES = 200
+"""Most frames shown of a video that was looked at before: all of it goes by within seconds."""
 
 CAMERA_PREFIX = "webcam:"
 """How the name of a source begins that is a camera and cannot be read twice."""
@@ -116,13 +121,13 @@ def open_clip(video: str, settings: Settings, folder: Path) -> Job:
 def estimate_people(
     job: Job,
     reporter: Reporter,
-    on_frame: Callable[[FrameDetections], None] = lambda frame: None,
+    on_frame: Callable[[FrameDetections], None] | None = None,
     load: Callable[[Settings], Predictor] = load_predictor,
 ) -> None:
     """Run the detector over the job's video, then the model that the settings name over the people they choose.
 
-    What an interrupted run left is gone on from; nothing is run where all is there. Raises EngineError; what was seen
-    until then is kept.
+    What an interrupted run left is gone on from; nothing is run where all is there. on_frame is shown every new frame
+    or, where none is new, some of those that are there. Raises EngineError; what was seen until then is kept.
     """
     store = detect_people(job, reporter, on_frame)
     if uses_network(job.settings):
@@ -141,9 +146,12 @@ def estimate_people(
 
 
 def detect_people(
-    job: Job, reporter: Reporter, on_frame: Callable[[FrameDetections], None] = lambda frame: None
+    job: Job, reporter: Reporter, on_frame: Callable[[FrameDetections], None] | None = None
 ) -> DetectionStore:
-    """Run the detector over what the job's store does not hold of its video yet; the store. Raises EngineError."""
+    """Run the detector over what the job's store does not hold of its video yet; the store. Raises EngineError.
+
+    on_frame is shown every new frame or, where none is new, some of those that are there.
+    """
     options, detector = read_options(job.settings), detector_options(job.settings)
     store = open_store(job.detections_folder, job.video_hash, options, detector)
     run = detect_video(
@@ -152,10 +160,13 @@ def detect_people(
         detector,
         store,
         on_progress=lambda done, total: reporter.progress("detect", done, total),
-        on_frame=on_frame,
+        on_frame=on_frame or (lambda frame: None),
     )
     for warning in run.warnings:
         reporter.warning(warning)
+    if on_frame is not None and not run.new_frames:
+        for frame in islice(store.frames(), 0, None, ceil(run.frames / REPLAYED_FRAMES) or 1):
+            on_frame(frame)
     return store
 
 

@@ -251,10 +251,10 @@ def _solve(poses: PoseSequence, betas: np.ndarray, body: BodyModel, mode: IKMode
     return solve_motion(poses, body.skeleton(betas), betas, mode)
 
 
-def _live_poses(job: Job, body: BodyModel, reporter: Reporter) -> Callable[[FrameDetections], None]:
-    """What to do with each frame's detections while the detector runs."""
+def _live_poses(job: Job, body: BodyModel, reporter: Reporter) -> Callable[[FrameDetections], None] | None:
+    """What to do with each frame's detections while the detector runs; None where nobody looks."""
     if not reporter.wants_poses:
-        return lambda frame: None
+        return None
     from .live import LivePoses
 
     live = LivePoses(body, job.clip.image_size, job.settings)

@@ -7,13 +7,18 @@ from functools import cache
 
 import numpy as np
 import pytest
+from captures import Capture
 from sample_pieces import sample_video
 
+from engine import estimate
 from engine.body.open_body import load_open_body
 from engine.detection.detections import Detections, FrameDetections
 from engine.detection.landmark_detector import LandmarkDetector
+from engine.estimate import detect_people
+from engine.job import open_job
 from engine.lifting import LiftingConfig
 from engine.live import LivePoses
+from engine.progress import SilentReporter
 from engine.settings import Settings
 from engine.video import ReadOptions, VideoReader
 from rig.rotations import quat_multiply
@@ -110,3 +115,18 @@ def test_only_the_first_pose_carries_the_rest_joints() -> None:
     assert not any("rest_joints" in pose for pose in found[1:])
     lengths = np.linalg.norm(np.array([pose["rotations_wxyz"] for pose in found]), axis=-1)
     assert lengths == pytest.approx(np.ones(lengths.shape), abs=1e-4)
+
+
+@pytest.mark.parametrize("most", [1000, 20])
+def test_what_was_detected_before_is_shown_again_from_beginning_to_end(
+    sample_capture: Capture, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(estimate, "REPLAYED_FRAMES", most)
+    job, shown = open_job(sample_capture.job), []
+    frames = detect_people(job, SilentReporter()).progress().frames
+    detect_people(job, SilentReporter(), shown.append)
+    indices = [frame.index for frame in shown]
+    assert indices[0] == 0
+    assert frames - indices[-1] <= max(frames / most, 1) + 1
+    assert min(frames, most) / 2 < len(indices) <= most
+    assert len(set(np.diff(indices))) == 1
