@@ -30,7 +30,7 @@ def addon():
     bare = types.ModuleType("panel_without_blender")
     bare.__path__ = [str(ROOT / "blender_addon")]
     sys.modules[bare.__name__] = bare
-    names = ("job_queue", "engine_questions", "video_facts", "engine_process")
+    names = ("job_queue", "engine_questions", "video_facts", "engine_process", "text_lines")
     modules = {name: importlib.import_module(f"{bare.__name__}.{name}") for name in names}
     yield types.SimpleNamespace(**modules)
     modules["engine_process"].kill_all()
@@ -146,6 +146,24 @@ def test_questions_are_asked_once_and_answered_with_json_or_a_reason(addon):
 
 
 FACTS = {"size": [1280, 720], "fps": "30000/1001", "variable_rate": False, "duration_s": 4.0, "frames": 120}
+
+
+def test_texts_fill_lines_and_lose_nothing_but_where_they_are_cut(addon):
+    def measure(text):
+        return sum(3 if letter in "mw" else 1 for letter in text)
+
+    text = "a long word wwwwmmmm/and a path, then more"
+    for width in (3, 8, 12, 60):
+        lines = addon.text_lines.lines_within(text, width, measure)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert all(measure(line) <= width for line in lines)
+    assert addon.text_lines.lines_within(text, 100, measure) == [text]
+    assert addon.text_lines.lines_within("w a", 1, measure) == ["w", "a"]
+    assert addon.text_lines.lines_within(" ", 9, measure) == []
+    assert addon.text_lines.first_line_within("one  two\nthree", 15, measure) == "one two three"
+    cut = addon.text_lines.first_line_within(text, 20, measure)
+    assert cut == "a long word ..."
+    assert measure(cut) <= 20
 
 
 def test_what_the_engine_says_about_a_video_in_words(addon):

@@ -10,7 +10,7 @@ from engine.poses import BLAZEPOSE_NAMES
 
 from .detector_errors import DetectorErrors
 from .error_memory import memory
-from .error_observation import Observation, observation
+from .error_observation import Observation, observation, world_terms
 from .observed_geometry import Seen
 
 _PARTS = {
@@ -39,8 +39,8 @@ def compare(errors: DetectorErrors, pairs: Iterable[dict[str, np.ndarray]], seed
         for _ in range(2):
             points, scores, world = errors.observe_with_world(batch, rng, covered)
             drawn.append(observation({**batch, "landmarks_world": world}, points, scores))
-            world_drawn.append(drawn[-1].world)
-        world_real.append(real[-1].world)
+            world_drawn.append(_world_terms(errors, drawn[-1]))
+        world_real.append(_world_terms(errors, real[-1]))
     lines = [f"{'errors, % of the size (real / drawn)':36}" + "".join(f"{f'P{level}':>15}" for level in _LEVELS)]
     for kind in Seen:
         lines.append(_row(kind.name.lower(), *(_errors(o, kind) for o in (real, drawn))))
@@ -69,6 +69,10 @@ def compare(errors: DetectorErrors, pairs: Iterable[dict[str, np.ndarray]], seed
             f"spread of world landmarks, {word}: {spread[0][terms].mean():.3f} / {spread[1][terms].mean():.3f}"
         )
     return "\n".join(lines)
+
+
+def _world_terms(errors: DetectorErrors, o: Observation) -> np.ndarray:
+    return world_terms(errors.usual_places(o.view, o.places), o.world)
 
 
 def _row(name: str, real: np.ndarray, drawn: np.ndarray) -> str:

@@ -25,7 +25,7 @@ from .detector_errors import (
     DetectorErrors,
 )
 from .error_memory import LAGS_S, fit_mixing, memory
-from .error_observation import Observation, mirrored, observation
+from .error_observation import Observation, mirrored, observation, world_terms
 from .observed_geometry import LANDMARKS, VIEW_TERMS, Seen
 from .pair_files import read_pairs
 
@@ -34,6 +34,7 @@ _FRAMES_PER_S, _SUREST = 20.0, 0.9
 _WORLD_PARTS = (slice(0, 1), slice(1, 4), slice(4, WORLD_TERMS))
 _LOGIT_LIMIT = 9.0
 _LONGEST = 6.0
+_WORLD_RIDGE = 1e-3
 
 
 def fit(pairs: Iterable[dict[str, np.ndarray]], seed: int = 0, passes: int = 3) -> DetectorErrors:
@@ -46,7 +47,7 @@ def fit(pairs: Iterable[dict[str, np.ndarray]], seed: int = 0, passes: int = 3) 
         # Radii change with scores and sight, which makes drawn errors forget faster than what they are drawn from.
         rng = np.random.default_rng(seed)
         drawn = [_drawn(errors, batch, rng) for batch in batches]
-        spread = spread * world_spread(plain) / np.maximum(world_spread(drawn), 1e-6)
+        spread = spread * world_spread(plain, errors) / np.maximum(world_spread(drawn, errors), 1e-6)
         stretch = stretch * np.clip(real / np.maximum(memory(drawn), 0.05), 0.8, 1.4)
         errors = fit_observations(plain, stretch, spread)
     return errors
@@ -75,10 +76,10 @@ def fit_observations(plain: list[Observation], stretch: np.ndarray, spread: np.n
     swap_starts, swap_ends = _swap_rates(plain)
     miss_starts, miss_ends = _share_rates(plain, [~o.found for o in plain])
     astray_starts, astray_ends = _share_rates(plain, [o.astray for o in plain])
-    world_follows, world_bias, world_mixing = _fit_world(seen)
+    world_follows, world_map, world_mixing = _fit_world(seen)
     return DetectorErrors(
         bias, radii, score_logits, mixing, swap_starts, swap_ends, miss_starts, miss_ends,
-        astray_starts, astray_ends, _astray_spread(plain), world_follows, world_bias, world_mixing * spread[:, None],
+        astray_starts, astray_ends, _astray_spread(plain), world_follows, world_map, world_mixing * spread[:, None],
     )  # fmt: skip
 
 
@@ -87,9 +88,9 @@ def _drawn(errors: DetectorErrors, batch: dict[str, np.ndarray], rng: np.random.
     return observation({**batch, "landmarks_world": world}, points, scores)
 
 
-def world_spread(observations: list[Observation]) -> np.ndarray:
+def world_spread(observations: list[Observation], errors: DetectorErrors) -> np.ndarray:
     """(WORLD_TERMS,) robust spread of the errors of world landmarks, one number each for size, turn and the rest."""
-    terms = np.concatenate([o.world[o.good] for o in observations])
+    terms = np.concatenate([world_terms(errors.usual_places(o.view, o.places), o.world)[o.good] for o in observations])
     spread = np.nanmedian(np.abs(terms - np.nanmedian(terms, axis=0)), axis=0)
     result = np.ones(WORLD_TERMS)
     for part in _WORLD_PARTS:
@@ -213,24 +214,33 @@ def _astray_spread(observations: list[Observation]) -> np.ndarray:
 
 
 def _fit_world(observations: list[Observation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    good = [o.good & np.isfinite(o.world).all(axis=1) for o in observations]
-    terms, view, metric = (
+    """world_follows, world_map and world_mixing of `DetectorErrors`."""
+    good = [o.good & np.isfinite(o.world).all(axis=(1, 2)) for o in observations]
+    view, places, world, metric = (
         np.concatenate([getattr(o, name)[rows] for o, rows in zip(observations, good, strict=True)])
-        for name in ("world", "view", "metric")
+        for name in ("view", "places", "world", "metric")
     )
-    places = terms[:, 4:].reshape(len(terms), LANDMARKS, 3)
-    follows = (places[..., :2] * metric).sum((0, 2)) / np.maximum((metric**2).sum((0, 2)), 1e-9)
-    places = places.copy()
-    places[..., :2] -= follows[:, None] * metric
-    terms = np.concatenate([terms[:, :4], places.reshape(len(terms), -1)], axis=1)
-    gram = view.T @ view
-    bias = np.linalg.solve(gram + 0.003 * np.trace(gram) / VIEW_TERMS * np.eye(VIEW_TERMS), view.T @ terms).T
-    rest = terms - view @ bias.T
-    limit = 4.0 * np.median(np.abs(rest), axis=0) / 0.6745
-    rest = np.clip(rest, -limit, limit)
+    known = np.concatenate([view, places.reshape(len(places), -1)], axis=1)
+    gram = known.T @ known
+    gram += _WORLD_RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+
+    def explained(values: np.ndarray) -> np.ndarray:
+        """(K, VIEW_TERMS + 99) ridge regression of values (F, ...) on view and places."""
+        return np.linalg.solve(gram, known.T @ values.reshape(len(values), -1)).T
+
+    # Both parts at once (Frisch and Waugh): what of the picture's errors view and places do not tell, decides.
+    error = world - places
+    rest = (error - (known @ explained(error).T).reshape(error.shape))[..., :2]
+    news = metric - (known @ explained(metric).T).reshape(metric.shape)
+    follows = (rest * news).sum((0, 2)) / np.maximum((news**2).sum((0, 2)), 1e-9)
+    error[..., :2] -= follows[:, None] * metric
+    world_map = explained(error)
+    terms = world_terms(places + (known @ world_map.T).reshape(places.shape), places + error)
+    limit = 4.0 * np.median(np.abs(terms), axis=0) / 0.6745
+    terms = np.clip(terms, -limit, limit)
     times = [o.times[rows] for o, rows in zip(observations, good, strict=True)]
-    mixing = fit_mixing(times, np.split(rest, np.cumsum([len(t) for t in times])[:-1]), unit=False)
-    return follows, bias.reshape(WORLD_TERMS, VIEW_TERMS), mixing
+    mixing = fit_mixing(times, np.split(terms, np.cumsum([len(t) for t in times])[:-1]), unit=False)
+    return follows, world_map, mixing
 
 
 def save(errors: DetectorErrors, path: Path) -> None:

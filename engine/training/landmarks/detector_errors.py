@@ -50,7 +50,7 @@ _FIELDS: dict[str, tuple[int, ...]] = {
     "astray_ends": (len(SHARE_BINS) + 1,),
     "astray_spread": (2,),
     "world_follows": (LANDMARKS,),
-    "world_bias": (WORLD_TERMS, VIEW_TERMS),
+    "world_map": (3 * LANDMARKS, VIEW_TERMS + 3 * LANDMARKS),
     "world_mixing": (len(LASTS_S), WORLD_TERMS, WORLD_TERMS),
 }
 
@@ -69,7 +69,9 @@ class DetectorErrors:
     astray_...    the same for frames in which nearly all landmarks are far off;  astray_spread (2,) of the part of the
                   error that all landmarks share, and of the rest, in sizes
     world_follows (33,) how much of an error in the picture a landmark's 3-D place shares
-    world_bias    (103, VIEW_TERMS), world_mixing (4, 103, 103) of WORLD_TERMS
+    world_map     (99, VIEW_TERMS + 99) mean error of the 3-D places, m, linear in the view and in the true places: the
+                  detector makes everybody flatter and more usual than they are
+    world_mixing  (4, 103, 103) of WORLD_TERMS, against these mean places
     """
 
     bias: np.ndarray
@@ -84,7 +86,7 @@ class DetectorErrors:
     astray_ends: np.ndarray
     astray_spread: np.ndarray
     world_follows: np.ndarray
-    world_bias: np.ndarray
+    world_map: np.ndarray
     world_mixing: np.ndarray
     covering: Covering = _USUAL_COVERING
 
@@ -123,17 +125,39 @@ class DetectorErrors:
         if covered is None:
             covered = cover(geometry, batch["times_s"], self.covering, rng)
         points, scores, other = self._observed(batch, geometry, covered, rng)
+        return points, scores, self._world(batch, geometry, points, scores, other, rng)
+
+    def world_landmarks(
+        self, batch: dict[str, np.ndarray], points_px: np.ndarray, scores: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(n, T, 33, 3) m the detector's own landmarks as in `observe_with_world` where it sees points_px."""
+        itself = np.broadcast_to(np.arange(LANDMARKS), scores.shape)
+        return self._world(batch, measure(batch), points_px, scores, itself, rng)
+
+    def _world(
+        self,
+        batch: dict[str, np.ndarray],
+        geometry: Geometry,
+        points_px: np.ndarray,
+        scores: np.ndarray,
+        other: np.ndarray,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
         true = np.take_along_axis(hip_centred(batch["landmarks_camera"]), other[..., None], axis=2)
+        usual = self.usual_places(geometry.view, geometry.to_upright(true))
         noise = mixed_processes(rng, batch["times_s"], self.world_mixing)
-        noise += np.einsum("ntf,kf->ntk", geometry.view, self.world_bias)
         turn = rotvec_to_rotmat(noise[..., 1:4])
-        world = np.exp(noise[..., :1])[..., None] * np.einsum("ntij,ntlj->ntli", turn, true)
-        world += noise[..., 4:].reshape(true.shape)
-        errors_px = points - np.take_along_axis(geometry.points_px, other[..., None], axis=2)
+        world = np.exp(noise[..., :1])[..., None] * np.einsum("ntij,ntlj->ntli", turn, usual)
+        world = geometry.from_upright(world + noise[..., 4:].reshape(true.shape))
+        errors_px = points_px - np.take_along_axis(geometry.points_px, other[..., None], axis=2)
         world[..., :2] += self.world_follows[:, None] * metric_errors(batch, errors_px)
-        missing = ~(scores > 0).any(axis=-1)
-        world[missing] = np.nan
-        return points, scores, world.astype(np.float32)
+        world[~(scores > 0).any(axis=-1)] = np.nan
+        return world.astype(np.float32)
+
+    def usual_places(self, view: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """What the detector makes of true places (..., 33, 3) m, upright as `Geometry.to_upright`, on average."""
+        known = np.concatenate([view, places.reshape(*view.shape[:-1], -1)], axis=-1)
+        return places + (known @ self.world_map.T).reshape(places.shape)
 
     def _observed(
         self, batch: dict[str, np.ndarray], geometry: Geometry, covered: np.ndarray, rng: np.random.Generator

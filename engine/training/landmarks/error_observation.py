@@ -9,7 +9,7 @@ import numpy as np
 from rig.rotations import rotmat_to_rotvec
 
 from .detector_errors import SWAPS, hip_centred, metric_errors
-from .observed_geometry import LANDMARKS, OTHER_SIDE, Seen, measure, seen_state
+from .observed_geometry import OTHER_SIDE, Seen, measure, seen_state
 
 _ASTRAY = 0.35  # median error, in sizes, from which the detector counts as astray
 _APART, _SWAPPED = 0.25, 0.5  # sizes that the sides must be apart to be confused; share of the error that is left then
@@ -22,8 +22,8 @@ class Observation:
 
     times (T,);  error (T, 33, 2) along the trunk's axes in sizes, against the other side where sides are swapped;
     logit (T, 33) of the scores;  state (T, 33);  view (T, VIEW_TERMS);  facing (T,);  share (T,) of landmarks in sight;
-    found, astray (T,) bool;  swapped (3, T) bool;  world (T, WORLD_TERMS), NaN where not found;
-    metric (T, 33, 2) `metric_errors`
+    found, astray (T,) bool;  swapped (3, T) bool;  places, world (T, 33, 3) true landmarks about the hips and the
+    detector's, NaN where not found;  metric (T, 33, 2) `metric_errors`;  these three m along the trunk's axes
     """
 
     times: np.ndarray
@@ -36,6 +36,7 @@ class Observation:
     found: np.ndarray
     swapped: np.ndarray
     astray: np.ndarray
+    places: np.ndarray
     world: np.ndarray
     metric: np.ndarray
 
@@ -56,6 +57,8 @@ def observation(batch: dict[str, np.ndarray], points_px: np.ndarray, scores: np.
     error = geometry.to_local(points_px - geometry.points_px)[0].astype(np.float64)
     far = np.median(np.linalg.norm(error, axis=-1), axis=-1) > _ASTRAY
     logit -= np.log1p(-np.clip(scores[0], 1e-4, 1 - 1e-4))
+    metric = metric_errors(batch, points_px - geometry.points_px)
+    world = np.where(found[:, None, None], batch["landmarks_world"], np.nan)
     return Observation(
         times=batch["times_s"][0].astype(np.float64),
         error=error,
@@ -67,8 +70,9 @@ def observation(batch: dict[str, np.ndarray], points_px: np.ndarray, scores: np.
         found=found,
         swapped=swapped,
         astray=found & far & ~swapped.any(axis=0),
-        world=world_terms(batch),
-        metric=metric_errors(batch, points_px - geometry.points_px)[0],
+        places=geometry.to_upright(hip_centred(batch["landmarks_camera"].astype(np.float64)))[0],
+        world=geometry.to_upright(world.astype(np.float64))[0],
+        metric=(metric @ np.swapaxes(geometry.axes, -1, -2))[0],
     )
 
 
@@ -86,18 +90,19 @@ def swaps(true: np.ndarray, seen: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return np.stack([legs & ~everything, arms & ~everything, everything])
 
 
-def world_terms(batch: dict[str, np.ndarray]) -> np.ndarray:
-    """(T, WORLD_TERMS) log size, rotation vector and rest of the detector's 3-D landmarks against the truth."""
-    true = hip_centred(batch["landmarks_camera"].astype(np.float64))[0]
-    seen = batch["landmarks_world"][0].astype(np.float64)
-    found = np.isfinite(seen).all((-1, -2))
-    true, seen = true, np.nan_to_num(seen)
-    u, s, vt = np.linalg.svd(np.einsum("tli,tlj->tij", seen, true))
+def world_terms(usual: np.ndarray, world: np.ndarray) -> np.ndarray:
+    """(T, WORLD_TERMS) log size, rotation vector and rest of the detector's places (T, 33, 3) against the usual ones.
+
+    NaN where the detector's are.
+    """
+    found = np.isfinite(world).all((-1, -2))
+    seen = np.nan_to_num(world)
+    u, s, vt = np.linalg.svd(np.einsum("tli,tlj->tij", seen, usual))
     sign = np.ones_like(s)
     sign[:, 2] = np.sign(np.linalg.det(u @ vt))
     turn = (u * sign[:, None]) @ vt
-    size = np.maximum((s * sign).sum(-1) / (true**2).sum((-1, -2)), 1e-3)
-    rest = seen - size[:, None, None] * np.einsum("tij,tlj->tli", turn, true)
+    size = np.maximum((s * sign).sum(-1) / (usual**2).sum((-1, -2)), 1e-3)
+    rest = seen - size[:, None, None] * np.einsum("tij,tlj->tli", turn, usual)
     terms = np.concatenate([np.log(size)[:, None], rotmat_to_rotvec(turn), rest.reshape(len(rest), -1)], axis=1)
     terms[~found] = np.nan
     return terms
@@ -105,11 +110,9 @@ def world_terms(batch: dict[str, np.ndarray]) -> np.ndarray:
 
 def mirrored(o: Observation) -> Observation:
     """The mirror image of a sequence, which is as likely."""
-    world = o.world.copy()
-    world[:, 2:4] *= -1.0
-    world[:, 4:] = (o.world[:, 4:].reshape(-1, LANDMARKS, 3)[:, OTHER_SIDE] * [-1.0, 1.0, 1.0]).reshape(len(world), -1)
+    places, world = (part[:, OTHER_SIDE] * [-1.0, 1.0, 1.0] for part in (o.places, o.world))
     return Observation(
         o.times, o.error[:, OTHER_SIDE] * [-1.0, 1.0], o.logit[:, OTHER_SIDE], o.state[:, OTHER_SIDE],
-        o.view * _MIRROR_VIEW, o.facing, o.share, o.found, o.swapped, o.astray, world,
+        o.view * _MIRROR_VIEW, o.facing, o.share, o.found, o.swapped, o.astray, places, world,
         o.metric[:, OTHER_SIDE] * [-1.0, 1.0],
     )  # fmt: skip

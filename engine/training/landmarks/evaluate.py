@@ -34,7 +34,7 @@ from .lifters import (
 from .motion_corpus import CORPUS_FILE
 from .occlusion import DEGREES, UNCOVERED, Pattern, folder_name
 from .rendered_pairs import detected, read_sequence
-from .sightings import Sight, exact_sight, sharp_sight
+from .sightings import Sight, exact_sight, learned_world_sight, sharp_sight
 from .windows import Split, WindowSampler
 
 _BONES = np.array([(joint, parent) for joint, parent in enumerate(SMPL_PARENTS) if parent >= 0])
@@ -101,7 +101,7 @@ def read_sequences(
 def evaluate_folder(
     folder: Path, network: Path | None = None, martinez: Path | None = None, ablations: bool = False
 ) -> str:
-    """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in three ways.
+    """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in four ways.
 
     A folder that `render_occluded` fills gives curves. network: an ONNX file, by default the one that ships with the
     program, where there is one; martinez: weights; ablations: also the network without parts of what surrounds it.
@@ -133,6 +133,7 @@ def evaluate_folder(
     parts: list[tuple[str, Sight, dict[str, Method]]] = [
         ("true landmarks, no world landmarks", exact_sight, methods),
         ("true landmarks, guessed errors of the world landmarks", sharp_sight, with_world),
+        ("true landmarks, learned errors of the world landmarks", learned_world_sight(errors), with_world),
         ("learned errors of all landmarks", errors.observe_with_world, with_world),
     ]
     tables = []

@@ -62,7 +62,7 @@ class TrainConfig:
     steady: float = 0.6
     weight_decay: float = 0.02
     causal_part: float = 0.25
-    rendered_part: float = 0.15
+    rendered_part: float = 0.2
     focal_error: float = 0.15
     left_out: tuple[Ingredient, ...] = ()
     average: float = 0.999
@@ -82,7 +82,7 @@ def training_sight(errors: DetectorErrors, config: TrainConfig) -> MixedSight:
     """What the detector makes of the sampled windows."""
     if Ingredient.LEARNED_ERRORS not in config.left_out:
         return MixedSight(errors)
-    return MixedSight(errors, learned=0.0, plain=MixedSight.learned + MixedSight.plain)
+    return MixedSight(errors, learned=0.0, plain=MixedSight.learned + MixedSight.plain, learned_world=False)
 
 
 class ExampleSteps(Dataset[dict[str, np.ndarray]]):

@@ -67,6 +67,14 @@ class Geometry:
         """(n, T, 33, 2) px to the same along the trunk's axes in units of the person's size."""
         return (errors_px @ np.swapaxes(self.axes, -1, -2)) / self.scale_px[..., None, None]
 
+    def to_upright(self, places: np.ndarray) -> np.ndarray:
+        """(n, T, 33, 3) m, x and y as in the picture, to the same with x and y along the trunk's axes."""
+        return np.concatenate([places[..., :2] @ np.swapaxes(self.axes, -1, -2), places[..., 2:]], axis=-1)
+
+    def from_upright(self, places: np.ndarray) -> np.ndarray:
+        """The inverse of `to_upright`."""
+        return np.concatenate([places[..., :2] @ self.axes, places[..., 2:]], axis=-1)
+
     def to_pixels(self, local: np.ndarray) -> np.ndarray:
         """The inverse of `to_local`."""
         return (local @ self.axes) * self.scale_px[..., None, None]

@@ -58,12 +58,14 @@ class MixedSight:
     """A Sight that treats each window by chance like one of three, and takes the world landmarks from some.
 
     learned, plain   parts of the windows with the learned and the plain errors; the rest has none in the picture
+    learned_world    whether the world landmarks of plain windows have the learned errors, or guessed ones as the rest
     without_world    part of the windows that lose their world landmarks
     """
 
     errors: DetectorErrors
     learned: float = 0.5
     plain: float = 0.35
+    learned_world: bool = True
     without_world: float = 0.25
 
     def __call__(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
@@ -75,7 +77,7 @@ class MixedSight:
         world = np.empty((count, frames, 33, 3), np.float32)
         for sight, low, high in (
             (self.errors.observe_with_world, 0.0, self.learned),
-            (plain_sight, self.learned, self.learned + self.plain),
+            (self.plain_sight, self.learned, self.learned + self.plain),
             (sharp_sight, self.learned + self.plain, 1.0),
         ):
             rows = np.flatnonzero((kind >= low) & (kind < high))
@@ -85,16 +87,28 @@ class MixedSight:
         world[rng.random(count) < self.without_world] = np.nan
         return points, scores, world
 
-
-def plain_sight(batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
-    """`PlainNoise`, and guessed errors of the world landmarks."""
-    return (*PlainNoise()(batch, rng), noisy_world(batch, WorldNoise(), rng))
+    def plain_sight(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
+        """`PlainNoise`, and learned or guessed errors of the world landmarks; a Sight."""
+        points, scores = PlainNoise()(batch, rng)
+        if self.learned_world:
+            return points, scores, self.errors.world_landmarks(batch, points, scores, rng)
+        return points, scores, noisy_world(batch, WorldNoise(), rng)
 
 
 def sharp_sight(batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
     """The true landmarks in the picture, sure of all but hidden ones, and guessed errors of the world landmarks."""
     points, scores, _ = exact_sight(batch, rng)
     return points, scores, noisy_world(batch, WorldNoise(), rng)
+
+
+def learned_world_sight(errors: DetectorErrors) -> Sight:
+    """The true landmarks in the picture, as in `sharp_sight`, and learned errors of the world landmarks."""
+
+    def sight(batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
+        points, scores, _ = exact_sight(batch, rng)
+        return points, scores, errors.world_landmarks(batch, points, scores, rng)
+
+    return sight
 
 
 def exact_sight(batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
