@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Constraints of a character that would keep its bones from following keys."""
+"""Constraints and drivers of a character that would keep its bones from following keys."""
 
 import bpy
 
@@ -27,6 +27,19 @@ def release(armature: bpy.types.Object, mapping: bone_mapping.BoneMapping) -> li
                 constraint.mute = True
                 released.append(bone.name)
     return list(dict.fromkeys(released))
+
+
+def driven(armature: bpy.types.Object, mapping: bone_mapping.BoneMapping) -> list[str]:
+    """The mapped bones that drivers turn or move, whatever is keyed; drivers may do more, so they are left alone."""
+    mapped = [name for table in (mapping.bones, mapping.twists) for names in table.values() for name in names]
+    drivers = armature.animation_data.drivers if armature.animation_data else ()
+    paths = [driver.data_path for driver in drivers if not driver.mute]
+    starts = {name: f'pose.bones["{bpy.utils.escape_identifier(name)}"].' for name in mapped}
+    return [
+        name
+        for name, start in starts.items()
+        if any(path.startswith((start + "rotation", start + "location")) for path in paths)
+    ]
 
 
 def _active(bone: bpy.types.PoseBone) -> list[bpy.types.Constraint]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from . import character_animation, character_follow, character_mapping, character_table, stored_motion
+from . import character_animation, character_follow, character_mapping, character_table, held_bones, stored_motion
 from .character import check_editable, read_character
 from .core import bone_mapping, character_retarget, errors, key_reduction, motion_file, root_motion
 from .properties import ROOT_MOTION_ITEMS
@@ -88,6 +88,9 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
             self.report(
                 {"WARNING"}, f"Constraints are off that held bones of {armature.name}: {_listed(baked.released)}"
             )
+        driven = held_bones.driven(armature, baked.mapping)
+        if driven:
+            self.report({"WARNING"}, f"Drivers move bones of {armature.name} in place of the motion: {_listed(driven)}")
         missing = baked.mapping.missing()
         if missing:
             self.report({"WARNING"}, f"No bone of {armature.name} plays {', '.join(missing)}")

@@ -206,7 +206,8 @@ def _match(character: Character, scheme: _Scheme) -> BoneMapping | None:
             top = (
                 character.bone_names[character.path(character.index(bones["pelvis"][0]))[0]] if bones["pelvis"] else ""
             )
-            bones["root"] = (top,) if "root" in top.lower() and top not in bones["pelvis"] else ()
+            called = any(word in top.lower() for word in ("root", "reference"))
+            bones["root"] = (top,) if called and top not in bones["pelvis"] else ()
         if all(bones[part] for part in ESSENTIAL_PARTS) and _hangs_together(character, bones, scheme.kind):
             used = [bone for chain in (*bones.values(), *twists.values()) for bone in chain]
             return BoneMapping(scheme.kind, bones, twists, dict.fromkeys(used, 1.0))

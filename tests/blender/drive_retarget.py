@@ -128,6 +128,10 @@ override = linked.override_create(remap_local_usages=True)
 override.name = "Overridden"
 told["override"] = attempt(retarget, target=override.name, motion=motion)
 told["override_heads"] = {frame: evaluated(override, frame) for frame in (1, 20, 45)}
+hero.pose.bones["hand_l"].driver_add("rotation_quaternion", 1)
+hero.pose.bones["hand_r"].driver_add("scale", 0)
+mapping = sys.modules["swingtwist.character_table"].mapping_of(hero)
+told["driven"] = sys.modules["swingtwist.held_bones"].driven(hero, mapping)
 bpy.ops.preferences.addon_disable(module="swingtwist")
 print("TOLD " + json.dumps(told), flush=True)
 os._exit(0)

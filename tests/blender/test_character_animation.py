@@ -116,6 +116,7 @@ def test_retarget_reduce_strip_presets_and_bad_input(blender_program, package, t
     # With planted feet, which is the default, and with constraints that held bones.
     assert _worst_direction_deg(told["held_heads"], motion) < 2.0
     assert _worst_direction_deg(told["override_heads"], motion) < 2.0
+    assert told["driven"] == ["hand_l"]
     assert "two armatures are called 'Cube'" in told["same_name"].replace("Two", "two")
     assert "is linked from" in told["linked"]
 

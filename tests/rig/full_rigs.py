@@ -371,6 +371,12 @@ UNKNOWN = {
         "#Shoulder #Arm #ForeArm #Hand #UpLeg #Leg #Foot #ToeBase",
         ("#FingerBase #HandIndex1", "#Hand", 1.0, _NONE, (0.05, 0.0, 0.0)),
         ("#HipJoint", "Hips", 0.0, (0.02, 0.0, -0.01), (0.05, 0.0, -0.04)), parents={"#UpLeg": "#HipJoint"}),
+    "motionbuilder": _rig(
+        RigKind.MIXAMO, ("Left", "Right"),
+        "Char:Reference/Char:Hips/Char:Spine Char:Spine1 Char:Spine2/Char:Neck/Char:Head",
+        " ".join(f"Char:#{name}" for name in (
+            "Shoulder", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")),
+        ("Char:#UpLegRoll", "Char:#UpLeg", 0.5, _NONE, (0.0, 0.0, -0.05))),
     "roblox": _rig(
         RigKind.MATCHED, ("Left", "Right"), "HumanoidRootPart/LowerTorso/UpperTorso//Head",
         "- #UpperArm #LowerArm #Hand #UpperLeg #LowerLeg #Foot -"),
