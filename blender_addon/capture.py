@@ -183,7 +183,7 @@ class SWINGTWIST_OT_add_result(bpy.types.Operator):
 
 
 class SWINGTWIST_OT_watch_escape(bpy.types.Operator):
-    """Ask whether to stop when Esc is pressed while the engine works"""
+    """Ask whether to stop when Esc is pressed while the engine works, and report how its jobs end"""
 
     bl_idname = "swingtwist.watch_escape"
     bl_label = "Watch Esc"
@@ -199,10 +199,15 @@ class SWINGTWIST_OT_watch_escape(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if not engine_jobs.queue.is_busy or self._number != engine_jobs.session.watcher:
+        if self._number != engine_jobs.session.watcher:
+            return {"FINISHED", "PASS_THROUGH"}
+        # Only an operator can report, not the timer that saw a job end.
+        for level, told in engine_jobs.take_news():
+            self.report({level}, told)
+        if not engine_jobs.is_busy():
             return {"FINISHED", "PASS_THROUGH"}
         playing = context.screen is not None and context.screen.is_animation_playing
-        if event.type == "ESC" and event.value == "PRESS" and not playing:
+        if event.type == "ESC" and event.value == "PRESS" and not playing and engine_jobs.queue.is_busy:
             bpy.ops.swingtwist.ask_to_cancel("INVOKE_DEFAULT")
         return {"PASS_THROUGH"}
 
@@ -229,7 +234,7 @@ def watch_escape() -> None:
 @bpy.app.handlers.persistent
 def _watch_again(*_: Any) -> None:
     # Opening a file ends modal operators.
-    if engine_jobs.queue.is_busy and not bpy.app.background:
+    if engine_jobs.is_busy() and not bpy.app.background:
         bpy.app.timers.register(_watch_in_a_window, first_interval=0.5)
 
 

@@ -16,6 +16,7 @@ from .engine_questions import Answer, EngineQuestions
 from .intake import Intake, Steps
 from .job_queue import Job, JobQueue, State
 from .live_preview import LivePreview, remove_left_previews
+from .panel_text import sentence
 from .preferences import engine_path
 from .video_facts import VideoFacts
 from .video_source import NoVideo, info_command, info_key, video_path
@@ -37,6 +38,7 @@ class _Session:
         self.file = 0
         self.watcher = 0
         self.intake = Intake()
+        self.news: list[tuple[str, str]] = []
 
     def next_file(self) -> None:
         """Another file was opened: the preview is gone with the old one."""
@@ -103,11 +105,23 @@ def start(context: bpy.types.Context, title: str, arguments: list[str], purpose:
     return job
 
 
+def is_busy() -> bool:
+    """A job runs, waits, or is on its way into the scene."""
+    return queue.is_busy or session.intake.is_busy
+
+
+def take_news() -> list[tuple[str, str]]:
+    """(kind of report, sentence) of what ended since the last call."""
+    news, session.news = session.news, []
+    return news
+
+
 def wait(context: bpy.types.Context, job: Job) -> None:
     """Work until the job has ended: for scripts, where neither timers nor modal operators run."""
     while job.is_open or session.intake.holds(job):
         advance(context)
         time.sleep(_pause_s())
+    take_news()  # whoever waits says it
 
 
 def cancel(number: int) -> None:
@@ -184,7 +198,7 @@ def known_models() -> list[dict[str, Any]]:
 def _tick() -> float | None:
     advance(bpy.context)
     _redraw(bpy.context)
-    return _pause_s() if queue.is_busy or questions.is_busy or session.intake.is_busy else None
+    return _pause_s() if is_busy() or questions.is_busy else None
 
 
 def _pause_s() -> float:
@@ -198,7 +212,7 @@ def advance(context: bpy.types.Context) -> None:
     running = queue.running
     if running is not None:
         poses, running.poses = running.poses, []
-        if poses and not running.stopping and running.purpose.is_of_this_file and context.mode == "OBJECT":
+        if not running.stopping and running.purpose.is_of_this_file and context.mode == "OBJECT":
             _guarded(lambda: session.preview.show(context, poses))
     if ended is not None:
         session.preview.remove()
@@ -206,9 +220,18 @@ def advance(context: bpy.types.Context) -> None:
             session.intake.add(ended)
         else:
             ended.purpose.give_up(ended)
+            _tell(ended)
     through = session.intake.advance(context)
-    if through is not None and through.state is State.DONE and not through.purpose.keeps_its_line:
-        queue.remove(through.number)
+    if through is not None:
+        _tell(through)
+        if through.state is State.DONE and not through.purpose.keeps_its_line:
+            queue.remove(through.number)
+
+
+def _tell(job: Job) -> None:
+    session.news += [("WARNING", sentence(warning)) for warning in job.warnings]
+    level = "ERROR" if job.state is State.FAILED else "INFO"
+    session.news.append((level, sentence(f"{job.title}: {job.error or job.message}")))
 
 
 def _guarded(show: Callable[[], None]) -> None:

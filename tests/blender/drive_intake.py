@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+import types
 from pathlib import Path
 
 import bpy
@@ -44,6 +45,20 @@ def end(job):
     engine_jobs.wait(bpy.context, job)
     return [job.state.value, job.message]
 
+
+# In a window it is the operator that watches for Esc which reports how jobs end.
+reports = []
+settings.video = str(folder / "fail.mp4")
+job = capture.start_capture(bpy.context)
+watcher = types.SimpleNamespace(_number=engine_jobs.session.watcher, report=lambda *told: reports.append(told))
+event = types.SimpleNamespace(type="MOUSEMOVE", value="NOTHING")
+modal = capture.SWINGTWIST_OT_watch_escape.modal
+outcomes = [sorted(modal(watcher, bpy.context, event))]
+while engine_jobs.is_busy():
+    engine_jobs.advance(bpy.context)
+    time.sleep(0.01)
+outcomes += [sorted(modal(watcher, bpy.context, event))]
+told["watched"] = [outcomes, [[sorted(level), words] for level, words in reports]]
 
 intake._PIECE_S = 0.0  # every pause is made use of
 settings.video, settings.people = str(folder / "two.mp4"), "ALL"

@@ -21,7 +21,7 @@ SAMPLE = HERE.parents[1] / "samples" / "walk_and_kick.mp4"
 
 @pytest.mark.blender
 def test_results_come_in_pieces_and_wholly_or_not_at_all(blender_program, package, tmp_path, monkeypatch):  # noqa: F811
-    for name in ("one", "two"):
+    for name in ("one", "two", "fail"):
         (tmp_path / f"{name}.mp4").touch()
     engine = tmp_path / "mocap"
     engine.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE / "fake_engine.py"}" "$@"\n')
@@ -33,6 +33,8 @@ def test_results_come_in_pieces_and_wholly_or_not_at_all(blender_program, packag
     )
     told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))
 
+    told_end = [["ERROR"], "Fail: no person was found in the video"]
+    assert told["watched"] == [[["PASS_THROUGH"], ["FINISHED", "PASS_THROUGH"]], [told_end]]
     people = ["two_4", "two_4_Body", "two_5", "two_5_Body"]
     # The bones, the body and its skin of the first person came in turns of their own.
     assert told["calls"] >= 3
