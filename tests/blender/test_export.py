@@ -209,6 +209,16 @@ def test_usd_holds_the_skeleton_animation(blender_module, tmp_path):
     motion = ntsc_walk(1.0)
     export_with_blender([record_of(motion)], [box_body(motion.skeleton)], [path])
     assert path.read_bytes()[:8] == b"PXR-USDC"
+    run_inside(None, Path(__file__).with_name("read_usd.py"), str(path), str(tmp_path / "read.npz"))
+    with np.load(tmp_path / "read.npz") as read:
+        names, heads = list(read["names"]), read["heads"]
+        assert read["first"] == 0
+        assert len(heads) == len(motion)
+        np.testing.assert_allclose(read["scales"], 1.0, atol=1e-5)
+        assert set(read["groups"]) >= set(names) - {"root"}
+    rig, truth = build_rig(motion.skeleton), rotate(WORLD_TO_ARMATURE, motion.joints())
+    order = [names.index(name) for name in rig.bone_names[1:]]
+    np.testing.assert_allclose(heads[:, order], truth, atol=1e-4)
 
 
 def test_failure_leaves_the_old_file_and_says_why(blender_module, tmp_path):
