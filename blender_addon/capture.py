@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The operators that queue captures, cancel them, and bring their results into the scene."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from .intake import Steps, take_in_now
 from .job_folders import remove_if_empty
 from .job_queue import Job, State
 from .panel_text import sentence
-from .properties import settings_of
+from .properties import choices, given_choices, settings_of
 from .video_facts import UnfitRange
 from .video_source import NoVideo, job_folders, source_arguments, video_path
 
@@ -76,7 +77,12 @@ FAILURES = (NoVideo, UnfitRange, EngineMissing, OSError)
 
 
 class QueueOperator:
-    """What operators share that put one job into the queue: at once in a window, waiting for its end without one."""
+    """What operators share that put one job into the queue: at once in a window, waiting for its end without one.
+
+    choices: what of the panel they can be given as properties, for once.
+    """
+
+    choices: Collection[str] = ()
 
     def _queue(self, context: bpy.types.Context) -> Job:
         """Queue the job. Raises what FAILURES names."""
@@ -100,7 +106,8 @@ class QueueOperator:
 
     def _start(self, context: bpy.types.Context) -> Job | None:
         try:
-            return self._queue(context)
+            with given_choices(self, context):
+                return self._queue(context)
         except FAILURES as error:
             self.report({"ERROR"}, sentence(error))
             return None
@@ -111,6 +118,9 @@ class SWINGTWIST_OT_capture(QueueOperator, bpy.types.Operator):
 
     bl_idname = "swingtwist.capture"
     bl_label = "Capture Motion"
+
+    __annotations__ = choices()
+    choices = tuple(__annotations__)
 
     def _queue(self, context: bpy.types.Context) -> Job:
         return start_capture(context)

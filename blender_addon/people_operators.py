@@ -9,7 +9,7 @@ import bpy
 from . import engine_jobs
 from .capture import FAILURES, QueueOperator
 from .job_queue import Job
-from .properties import settings_of
+from .properties import choices, settings_of
 from .video_facts import VideoFacts
 from .video_source import NoVideo, job_folders, range_s, source_arguments, video_path
 
@@ -93,6 +93,9 @@ class SWINGTWIST_OT_find_people(_Search, bpy.types.Operator):
 
     bl_idname = "swingtwist.find_people"
     bl_label = "Find People"
+
+    __annotations__ = choices()
+    choices = tuple(__annotations__)
 
 
 class _Edit(_Search):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panel asks the user, with the state of a running import; kept on the window manager, away from undo."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -16,7 +18,7 @@ BONE_NAME_ITEMS = [
 ]
 
 
-__all__ = ["BONE_NAME_ITEMS", "LANDMARKS", "ROOT_MOTION_ITEMS", "settings_of"]
+__all__ = ["BONE_NAME_ITEMS", "LANDMARKS", "ROOT_MOTION_ITEMS", "choices", "given_choices", "settings_of"]
 
 LANDMARKS = "landmarks"
 """The model that needs nothing added."""
@@ -223,6 +225,37 @@ class SwingtwistSettings(NewCaptureCleanup, bpy.types.PropertyGroup):
         set=lambda self, value: None,
     )
     message: bpy.props.StringProperty()
+
+
+_STATE = ("tracks", "track", "tracks_job", "track_edits", "running", "stopping", "progress", "job_progress", "message")
+"""What the settings hold that is no choice of the user's."""
+
+
+def choices() -> dict[str, Any]:
+    """Every choice of the panel as an annotation of an operator, which can then be given it for once."""
+    told = {**NewCaptureCleanup.__annotations__, **SwingtwistSettings.__annotations__}
+    return {
+        name: one.function(
+            **{key: value for key, value in one.keywords.items() if key != "update"}, options={"SKIP_SAVE"}
+        )
+        for name, one in told.items()
+        if name not in _STATE
+    }
+
+
+@contextmanager
+def given_choices(operator: Any, context: bpy.types.Context) -> Iterator[None]:
+    """The settings with those of its `choices` that an operator was given; the panel's own again afterwards."""
+    settings = settings_of(context)
+    given = [name for name in operator.choices if operator.properties.is_property_set(name)]
+    before = {name: getattr(settings, name) for name in given}
+    for name in given:
+        setattr(settings, name, getattr(operator, name))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(settings, name, value)
 
 
 def settings_of(context: bpy.types.Context) -> SwingtwistSettings:

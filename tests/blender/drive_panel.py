@@ -75,6 +75,23 @@ settings.body = "SMPL"
 told["no_smpl"] = attempt(bpy.ops.swingtwist.capture)
 settings.body = "OPEN"
 
+# What a script gives holds for once.
+told["given"] = attempt(
+    bpy.ops.swingtwist.capture,
+    video=str(folder / "clip ü.mp4"),
+    people="ALL",
+    lens="FOV",
+    fov=70.0,
+    smoothing="light",
+    smooth_arms=0.25,
+    slow_motion=4.0,
+    range_unit="SECONDS",
+    end_s=1.5,
+    bone_names="mixamo",
+)
+told["panel_after"] = [settings.video[-11:], settings.people, settings.smoothing, settings.lens, settings.range_unit]
+told["given_bones"] = "mixamorig:Hips" in bpy.context.object.data.bones
+
 settings.smoothing = "heavy"
 bpy.ops.swingtwist.save_defaults()
 kept = [settings.smoothing]

@@ -268,6 +268,12 @@ def test_people_queue_and_camera_inside_blender(blender_program, package, tmp_pa
     assert "answer cannot be understood" in told["garbage"]["outcome"]
     assert "rate varies; give the range in seconds" in told["vfr"]
     assert told["no_smpl"] == "Error: No SMPL file is chosen; choose one, or the open body\n"
+    assert [told["given"], told["given_bones"]] == [["FINISHED"], True]
+    assert told["panel_after"] == ["garbage.mp4", "LARGEST", "default", "FOCAL", "ALL"]
+    once = next(arguments for arguments in asked if "--all-people" in arguments)
+    assert [given(once, flag) for flag in ("--fov", "--smoothing", "--smooth-arms", "--slow-motion", "--end")] == [
+        "70", "light", "0.25", "4", "1.5"
+    ]  # fmt: skip
     assert told["defaults"] == ["heavy", "default", "heavy", "default"]
     assert told["clip"] == [str(SAMPLE), True]
     assert told["lens"] == pytest.approx(2 * np.degrees(np.arctan(18 / 50)), abs=1e-3)
