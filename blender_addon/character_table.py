@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of a character's bones that the user sees and corrects, kept on its armature object."""
 
+from typing import Any
+
 import bpy
 
 from .core import bone_mapping, character_retarget, errors, root_motion
@@ -30,7 +32,44 @@ class SwingtwistBoneRow(bpy.types.PropertyGroup):
     confidence: bpy.props.FloatProperty(min=0.0, max=1.0)
 
 
-class SwingtwistCharacter(bpy.types.PropertyGroup):
+def choices() -> dict[str, Any]:
+    """What a retargeting asks, as annotations of a Blender class."""
+    return {
+        "root_motion": bpy.props.EnumProperty(
+            name="Root Motion",
+            description="What the root bone carries; without one the hips carry everything",
+            items=ROOT_MOTION_ITEMS,
+            default=root_motion.RootMode.PLANAR_YAW.value,
+        ),
+        "plant_feet": bpy.props.BoolProperty(name="Plant Feet", description=PLANT_FEET, default=True),
+        "place_feet": bpy.props.BoolProperty(name="Place Feet", description=PLACE_FEET),
+        "place_hands": bpy.props.BoolProperty(name="Place Hands", description=PLACE_HANDS),
+        "posed_reference": bpy.props.BoolProperty(
+            name="Start from Pose", description="The pose on the screen is the T- or A-pose, not the rest pose"
+        ),
+        "as_strip": bpy.props.BoolProperty(name="As NLA Strip", description="Put the action into a strip of its own"),
+        "reduce_keys": bpy.props.BoolProperty(
+            name="Reduce Keys", description="Leave out keys that straight lines between the others give again"
+        ),
+        "rotation_tolerance": bpy.props.FloatProperty(
+            name="Rotation Within", description="Degrees a bone may turn off", default=0.5, min=0.0, max=10.0
+        ),
+        "location_tolerance": bpy.props.FloatProperty(
+            name="Location Within", description="Millimetres hips and root may be off", default=1.0, min=0.0, max=100.0
+        ),
+        "start_frame": bpy.props.IntProperty(
+            name="First Frame", description="Scene frame of the first pose", default=1
+        ),
+    }
+
+
+class RetargetChoices:
+    """The choices, for Blender classes to be made from."""
+
+    __annotations__ = choices()
+
+
+class SwingtwistCharacter(RetargetChoices, bpy.types.PropertyGroup):
     kind: bpy.props.StringProperty()
     rows: bpy.props.CollectionProperty(type=SwingtwistBoneRow)
     row: bpy.props.IntProperty()
@@ -43,29 +82,6 @@ class SwingtwistCharacter(bpy.types.PropertyGroup):
     motion: bpy.props.StringProperty(
         name="Motion File", description="A motion.npz, where no captured armature is chosen", subtype="FILE_PATH"
     )
-    root_motion: bpy.props.EnumProperty(
-        name="Root Motion",
-        description="What the root bone carries; without one the hips carry everything",
-        items=ROOT_MOTION_ITEMS,
-        default=root_motion.RootMode.PLANAR_YAW.value,
-    )
-    plant_feet: bpy.props.BoolProperty(name="Plant Feet", description=PLANT_FEET, default=True)
-    place_feet: bpy.props.BoolProperty(name="Place Feet", description=PLACE_FEET)
-    place_hands: bpy.props.BoolProperty(name="Place Hands", description=PLACE_HANDS)
-    posed_reference: bpy.props.BoolProperty(
-        name="Start from Pose", description="The pose on the screen is the T- or A-pose, not the rest pose"
-    )
-    as_strip: bpy.props.BoolProperty(name="As NLA Strip", description="Put the action into a strip of its own")
-    reduce_keys: bpy.props.BoolProperty(
-        name="Reduce Keys", description="Leave out keys that straight lines between the others give again"
-    )
-    rotation_tolerance: bpy.props.FloatProperty(
-        name="Rotation Within", description="Degrees a bone may turn off", default=0.5, min=0.0, max=10.0
-    )
-    location_tolerance: bpy.props.FloatProperty(
-        name="Location Within", description="Millimetres hips and root may be off", default=1.0, min=0.0, max=100.0
-    )
-    start_frame: bpy.props.IntProperty(name="First Frame", description="Scene frame of the first pose", default=1)
     made_from: bpy.props.PointerProperty(type=bpy.types.Object)
     made_action: bpy.props.PointerProperty(type=bpy.types.Action)
     made_with: bpy.props.StringProperty()

@@ -56,7 +56,11 @@ class SWINGTWIST_OT_floor_here(_CleanupOperator, bpy.types.Operator):
     bl_idname = "swingtwist.floor_here"
     bl_label = "Foot on Floor Here"
 
-    side: bpy.props.EnumProperty(name="Foot", items=[("left", "Left", "Left foot"), ("right", "Right", "Right foot")])
+    side: bpy.props.EnumProperty(
+        name="Foot",
+        description="Which foot stands",
+        items=[("left", "Left", "Left foot"), ("right", "Right", "Right foot")],
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         words = cleanup.shown_settings(context.object)["floor_at"].split()

@@ -57,9 +57,9 @@ class SWINGTWIST_OT_export(bpy.types.Operator, ExportHelper):
 
     __annotations__ = {
         **choices(),
-        "kind": bpy.props.EnumProperty(items=KIND_ITEMS, options={"HIDDEN"}),
+        "kind": bpy.props.EnumProperty(name="File", description="Kind of file", items=KIND_ITEMS, options={"HIDDEN"}),
         "filter_glob": bpy.props.StringProperty(default="*.fbx;*.glb;*.usdc;*.bvh;*.npz;*.blend", options={"HIDDEN"}),
-        "filepath": bpy.props.StringProperty(subtype="FILE_PATH"),
+        "filepath": bpy.props.StringProperty(name="File", description="The file to write", subtype="FILE_PATH"),
     }
     filename_ext = ""
     check_extension = None
@@ -140,7 +140,9 @@ class SWINGTWIST_OT_export_jobs(bpy.types.Operator):
 
     __annotations__ = {
         **choices(),
-        "directory": bpy.props.StringProperty(name="Captures", subtype="DIR_PATH"),
+        "directory": bpy.props.StringProperty(
+            name="Captures", description="Folder that holds folders of captures", subtype="DIR_PATH"
+        ),
         "out": bpy.props.StringProperty(
             name="Into", description="Folder for the files; empty is that of the captures", subtype="DIR_PATH"
         ),

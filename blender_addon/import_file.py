@@ -3,6 +3,7 @@
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -22,6 +23,29 @@ UP_ITEMS = [
 ]
 
 
+def choices() -> dict[str, Any]:
+    """What an import asks, as annotations of an operator."""
+    return {
+        "root_motion": bpy.props.EnumProperty(
+            name="Root Motion", description="What the root bone carries", items=ROOT_MOTION_ITEMS, default="planar+yaw"
+        ),
+        "bone_names": bpy.props.EnumProperty(
+            name="Bone Names", description="Names of the bones", items=BONE_NAME_ITEMS
+        ),
+        "start_frame": bpy.props.IntProperty(
+            name="First Frame", description="Scene frame of the first pose", default=1
+        ),
+        "fps": bpy.props.StringProperty(
+            name="Frame Rate",
+            description="Frames a second, such as 25 or 29.97, for files of other programs that do not hold it; "
+            "empty takes the file's own",
+        ),
+        "up": bpy.props.EnumProperty(
+            name="Up Axis", description="Where up is in files of other programs", items=UP_ITEMS
+        ),
+    }
+
+
 def is_motion_file(path: Path) -> bool:
     """Whether a file is a motion.npz, which needs no engine."""
     try:
@@ -39,12 +63,10 @@ class SWINGTWIST_OT_import_foreign(EngineOperator, bpy.types.Operator):
     bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
     _done = "Imported"
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH")
-    fps: bpy.props.StringProperty()
-    up: bpy.props.EnumProperty(items=UP_ITEMS)
-    root_motion: bpy.props.EnumProperty(items=ROOT_MOTION_ITEMS, default="planar+yaw")
-    bone_names: bpy.props.EnumProperty(items=BONE_NAME_ITEMS)
-    start_frame: bpy.props.IntProperty(default=1)
+    __annotations__ = {
+        **choices(),
+        "filepath": bpy.props.StringProperty(name="File", description="The file to read", subtype="FILE_PATH"),
+    }
 
     def _begin(self, context: bpy.types.Context) -> EngineRun:
         path = Path(bpy.path.abspath(self.filepath))

@@ -8,11 +8,9 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from . import person
-from .cleanup_settings import ROOT_MOTION_ITEMS
 from .core import bone_maps, errors, root_motion
-from .import_file import FILE_PATTERN, UP_ITEMS, is_motion_file
+from .import_file import FILE_PATTERN, choices, is_motion_file
 from .panel_text import sentence
-from .properties import BONE_NAME_ITEMS
 
 
 class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
@@ -23,17 +21,11 @@ class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
     filename_ext = ".npz"
-    filter_glob: bpy.props.StringProperty(default=FILE_PATTERN, options={"HIDDEN"})
-    files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
-    root_motion: bpy.props.EnumProperty(name="Root Motion", items=ROOT_MOTION_ITEMS, default="planar+yaw")
-    bone_names: bpy.props.EnumProperty(name="Bone Names", items=BONE_NAME_ITEMS)
-    start_frame: bpy.props.IntProperty(name="First Frame", default=1)
-    fps: bpy.props.StringProperty(
-        name="Frame Rate",
-        description="Frames a second, such as 25 or 29.97, for files of other programs that do not hold it; "
-        "empty takes the file's own",
-    )
-    up: bpy.props.EnumProperty(name="Up Axis", description="For files of other programs", items=UP_ITEMS)
+    __annotations__ = {
+        **choices(),
+        "filter_glob": bpy.props.StringProperty(default=FILE_PATTERN, options={"HIDDEN"}),
+        "files": bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}),
+    }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         folder = Path(self.filepath).parent

@@ -194,7 +194,11 @@ class SwingtwistSettings(NewCaptureCleanup, bpy.types.PropertyGroup):
     gender: bpy.props.EnumProperty(
         name="Gender",
         description="Which model of an SMPL zip to use",
-        items=[("neutral", "Neutral", ""), ("female", "Female", ""), ("male", "Male", "")],
+        items=[
+            ("neutral", "Neutral", "The model for anybody"),
+            ("female", "Female", "The model of women"),
+            ("male", "Male", "The model of men"),
+        ],
     )
     device: bpy.props.EnumProperty(
         name="Device",

@@ -9,7 +9,6 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from . import character_animation, character_follow, character_mapping, character_table, held_bones, stored_motion
 from .character import check_editable, read_character
 from .core import bone_mapping, character_retarget, errors, key_reduction, motion_file, root_motion
-from .properties import ROOT_MOTION_ITEMS
 
 _MOST_NAMED = 5
 
@@ -34,7 +33,7 @@ class SWINGTWIST_OT_recognise_character(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_retarget(bpy.types.Operator):
+class SWINGTWIST_OT_retarget(character_table.RetargetChoices, bpy.types.Operator):
     """Put a captured motion on the active character as a new action"""
 
     bl_idname = "swingtwist.retarget"
@@ -51,16 +50,6 @@ class SWINGTWIST_OT_retarget(bpy.types.Operator):
     preset: bpy.props.StringProperty(
         name="Bone Mapping", description="A saved mapping in place of the table or recognition", subtype="FILE_PATH"
     )
-    root_motion: bpy.props.EnumProperty(name="Root Motion", items=ROOT_MOTION_ITEMS, default="planar+yaw")
-    plant_feet: bpy.props.BoolProperty(name="Plant Feet", description=character_table.PLANT_FEET, default=True)
-    place_feet: bpy.props.BoolProperty(name="Place Feet", description=character_table.PLACE_FEET, default=False)
-    place_hands: bpy.props.BoolProperty(name="Place Hands", description=character_table.PLACE_HANDS, default=False)
-    posed_reference: bpy.props.BoolProperty(name="Start from Pose", default=False)
-    as_strip: bpy.props.BoolProperty(name="As NLA Strip", default=False)
-    reduce_keys: bpy.props.BoolProperty(name="Reduce Keys", default=False)
-    rotation_tolerance: bpy.props.FloatProperty(name="Rotation Within", default=0.5, min=0.0, max=10.0)
-    location_tolerance: bpy.props.FloatProperty(name="Location Within", default=1.0, min=0.0, max=100.0)
-    start_frame: bpy.props.IntProperty(name="First Frame", default=1)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -212,7 +212,7 @@ class SWINGTWIST_OT_copy_text(bpy.types.Operator):
     bl_label = "Copy"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
-    text: bpy.props.StringProperty(options={"SKIP_SAVE"})
+    text: bpy.props.StringProperty(name="Text", description="What is copied", options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         context.window_manager.clipboard = self.text

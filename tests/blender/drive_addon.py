@@ -74,6 +74,17 @@ told["foreign_objects"] = sorted(thing.name for thing in bpy.data.objects if thi
 told["foreign_arguments"] = json.loads(Path(os.environ["FAKE_ENGINE_ARGUMENTS"]).read_text())
 told["foreign_left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
+# Whatever a user or a script can set says what it does.
+told["without_tip"] = []
+for name in dir(bpy.ops.swingtwist):
+    operator = getattr(bpy.ops.swingtwist, name).get_rna_type()
+    told["without_tip"] += [name] if not operator.description else []
+    told["without_tip"] += [
+        f"{name}.{one.identifier}"
+        for one in operator.properties
+        if not one.description and not one.is_hidden and one.identifier != "rna_type"
+    ]
+
 # An engine that still runs must not outlive the add-on.
 from swingtwist import capture as captures  # noqa: E402
 from swingtwist import engine_jobs  # noqa: E402

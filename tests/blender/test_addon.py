@@ -116,6 +116,9 @@ def test_capture_import_export_and_cancel(blender_program, package, tmp_path, mo
     assert told["foreign_arguments"][:6] == ["import", str(tmp_path / "result.pkl"), "--fps", "25", "--up", "z"]
     assert told["foreign_left_over"] == []
     build_parser().parse_args(told["foreign_arguments"])
+    # Blender's own, of the file browser.
+    blenders = ("filter_", "hide_props_region", "display_type", "sort_method", "filemode", "relative_path")
+    assert [name for name in told["without_tip"] if not name.partition(".")[2].startswith(blenders)] == []
     assert told["cancel_s"] < 2.0
     assert told["cancelled"] == "cancelled"
     assert told["child"] in ("gone", "Z")
