@@ -4,8 +4,10 @@
 import bpy
 
 from . import scene_files
+from .export_operators import ExportPurpose
 from .panel_text import draw_text
 from .properties import settings_of
+from .queue_layout import draw_jobs
 
 
 class SWINGTWIST_PT_files(bpy.types.Panel):
@@ -30,6 +32,7 @@ class SWINGTWIST_PT_files(bpy.types.Panel):
         for operator, icon in (("swingtwist.export", "EXPORT"), ("swingtwist.export_jobs", "FILE_FOLDER")):
             button = layout.operator(operator, icon=icon)
             button.preset, button.kind, button.people = choices.preset, choices.kind, choices.people
+        draw_jobs(layout, context, ExportPurpose)
 
 
 def register() -> None:

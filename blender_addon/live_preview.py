@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Armatures that move while a capture works, before its final motion is known."""
 
+import time
 from typing import Any
 
 import bpy
@@ -9,6 +10,7 @@ import numpy as np
 from . import armature as armatures
 from . import keyframes
 from .core import retarget, skeleton
+from .shown_again import ShownAgain
 
 _MARK = "swingtwist_live"
 """Custom property of a preview, by which one is known that was saved or came back with an undo."""
@@ -28,9 +30,10 @@ class LivePreview:
         self._rigs: dict[int, retarget.RigDefinition] = {}
         self._names: dict[int, str] = {}
         self._start: np.ndarray | None = None
+        self._shown: dict[int, ShownAgain] = {}
 
     def show(self, context: bpy.types.Context, events: list[dict[str, Any]]) -> None:
-        """Show the last pose of each person among the engine's pose events."""
+        """Show the last pose of each person among the engine's pose events; without any for a while, all again."""
         latest: dict[int, dict[str, Any]] = {}
         for event in events:
             person = int(event["person_id"])
@@ -38,6 +41,11 @@ class LivePreview:
                 self._rest[person] = np.asarray(event["rest_joints"], dtype=np.float64)
             if person in self._rest:
                 latest[person] = event
+                self._shown.setdefault(person, ShownAgain()).add(float(event["time_s"]), event)
+        if not latest:
+            now = time.monotonic()
+            again = {person: shown.at(now) for person, shown in self._shown.items()}
+            latest = {person: event for person, event in again.items() if event is not None}
         for person, event in latest.items():
             rig = self._rigs.get(person)
             if rig is None:
@@ -58,6 +66,7 @@ class LivePreview:
             if armature is not None:
                 _remove(armature)
         self._names.clear()
+        self._shown.clear()
 
     def _armature(self, context: bpy.types.Context, person: int, rig: retarget.RigDefinition) -> bpy.types.Object:
         found = bpy.data.objects.get(self._names.get(person, ""))

@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The upper half of the sidebar's tab, in the order of the work: video, people, capture, and what runs."""
 
+from pathlib import Path
+
 import bpy
 
 from . import engine_jobs
 from .engine_location import engine_path
-from .job_queue import Job, State
-from .panel_text import draw_bar, draw_text
-from .people_operators import current_job, thumbnails
+from .export_operators import ExportPurpose
+from .panel_text import BOX_PX, draw_bar, draw_line, draw_text
+from .people_operators import PeoplePurpose, current_job, thumbnails
 from .person import LICENCE_PROPERTY
 from .properties import LANDMARKS, settings_of
+from .queue_layout import draw_jobs
 from .setup_layout import draw_reminder
+from .video_camera import OverlayPurpose
 from .video_source import NoVideo, info_key, shown_clip, video_path
-
-_STATE_ICONS = {
-    State.WAITING: "SORTTIME",
-    State.RUNNING: "PLAY",
-    State.DONE: "CHECKMARK",
-    State.FAILED: "ERROR",
-    State.CANCELLED: "X",
-}
 
 
 class _Sidebar:
@@ -45,7 +41,6 @@ class SWINGTWIST_PT_capture(_Sidebar, bpy.types.Panel):
             row.operator("swingtwist.cancel", icon="X")
         elif settings.message:
             draw_text(layout, context, settings.message)
-        _draw_queue(layout, context)
         licence = context.object.get(LICENCE_PROPERTY) if context.object else None
         if licence:
             draw_text(layout, context, f"Body licence: {licence}")
@@ -111,6 +106,7 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
         layout.use_property_decorate = False
         layout.prop(settings, "max_people")
         layout.operator("swingtwist.find_people", icon="VIEWZOOM")
+        draw_jobs(layout, context, PeoplePurpose)
         if not settings.tracks_job:
             return
         if not settings.tracks:
@@ -167,12 +163,14 @@ class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("swingtwist.capture", icon="PLAY")
+        draw_jobs(layout, context, PeoplePurpose, ExportPurpose, OverlayPurpose, others=True)
         row = layout.row(align=True)
         row.operator("swingtwist.save_defaults", text="Keep", icon="FILE_TICK")
         row.operator("swingtwist.restore_defaults", icon="LOOP_BACK")
         layout.separator()
         layout.operator("swingtwist.add_camera", icon="CAMERA_DATA").overlay = False
         layout.operator("swingtwist.add_camera", text="Camera with Overlay", icon="ARMATURE_DATA").overlay = True
+        draw_jobs(layout, context, OverlayPurpose)
 
 
 def _chosen_model(settings) -> list[tuple[str, str, str]]:
@@ -188,6 +186,7 @@ def _draw_facts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     answer = engine_jobs.questions.known(info_key(path))
     box = layout.box()
+    draw_line(box, context, Path(path).name, BOX_PX)  # a field of this width shows where its path begins
     picture = thumbnails.icon(path, "MOVIE")
     if picture:
         box.template_icon(picture, scale=6.0)
@@ -197,37 +196,14 @@ def _draw_facts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if facts is None:
         text = "Looking at the video" if answer is not None and answer.is_open else "Show what it is"
         if answer is not None and answer.error:
-            draw_text(box, context, answer.error, "ERROR")
+            draw_text(box, context, answer.error, "ERROR", BOX_PX)
         elif answer is not None and answer.is_open:
             box.label(text=text, icon="SORTTIME")
         else:
             box.operator("swingtwist.look_at_video", text=text, icon="VIEWZOOM")
         return
-    draw_text(box, context, f"{facts.width} x {facts.height} px, {facts.rate_text}")
-    draw_text(box, context, facts.length_text)
-
-
-def _draw_queue(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    for job in engine_jobs.queue.jobs:
-        box = layout.box()
-        row = box.row(align=True)
-        row.label(text=job.title, icon=_STATE_ICONS[job.state])
-        if job.state is State.RUNNING:
-            draw_bar(box, settings_of(context), "job_progress", job.message)
-            row = box.row()
-            row.enabled = not job.stopping
-            row.operator("swingtwist.cancel", icon="X").number = job.number
-            continue
-        row.operator("swingtwist.remove_job", text="", icon="X", emboss=False).number = job.number
-        draw_text(box, context, job.message)
-        for warning in job.warnings[:3]:
-            draw_text(box, context, warning, "INFO")
-        if _waits_for_a_file(job):
-            box.operator("swingtwist.add_result", icon="IMPORT").number = job.number
-
-
-def _waits_for_a_file(job: Job) -> bool:
-    return job.state is State.DONE and not job.purpose.is_of_this_file
+    draw_text(box, context, f"{facts.width} x {facts.height} px, {facts.rate_text}", taken_px=BOX_PX)
+    draw_text(box, context, facts.length_text, taken_px=BOX_PX)
 
 
 _CLASSES = (

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draws the engine's state and set-up: in the preferences whole, in the sidebar short."""
 
-import textwrap
-
 import bpy
 
 from . import setup_operators
@@ -11,10 +9,7 @@ from .engine_home import Stage
 from .engine_location import engine_home, engine_path
 from .engine_setup import Setup, Step, needs_update
 from .engine_wheel import EngineWheel
-from .panel_text import draw_bar, draw_text, letters_across
-
-_MARGIN = 10
-"""Letters that the frames around texts in the preferences take."""
+from .panel_text import BOX_PX, draw_bar, draw_line, draw_text
 
 
 def draw_preferences(preferences, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -65,7 +60,7 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, job, s
         log.scale_y = 0.75
         log.active = False
         for line in job.log_tail:
-            log.label(text=textwrap.shorten(line, letters_across(context) - _MARGIN, placeholder=" ..."))
+            draw_line(log, context, line)
     layout.operator("swingtwist.cancel_setup", icon="X")
 
 
@@ -77,16 +72,16 @@ def _draw_resting(layout: bpy.types.UILayout, context: bpy.types.Context, prefer
         layout.label(text=f"Engine {kept.version} is set up, made from {kept.python}", icon="CHECKMARK")
     elif not used:
         how = "Its set-up is not finished" if kept else "There is none yet; setting it up takes a few minutes"
-        draw_text(layout, context, f"Captures are made by an engine outside of Blender. {how}", "INFO", taken=_MARGIN)
+        draw_text(layout, context, f"Captures are made by an engine outside of Blender. {how}", "INFO")
     if used and used != str(home.python):
-        draw_text(layout, context, f"The engine used is {used}", "INFO", taken=_MARGIN)
+        draw_text(layout, context, f"The engine used is {used}", "INFO")
     if state.message:
-        draw_text(layout, context, state.message, "ERROR" if state.failed else "NONE", taken=_MARGIN)
+        draw_text(layout, context, state.message, "ERROR" if state.failed else "NONE")
     if isinstance(wheel, str):
-        draw_text(layout, context, wheel, "INFO", taken=_MARGIN)
+        draw_text(layout, context, wheel, "INFO")
     elif not preferences.wheels_folder and not getattr(bpy.app, "online_access", True):
         told = "Blender may not use the network. Allow it here or under System > Network, or choose a folder of wheels"
-        draw_text(layout, context, told, "INFO", taken=_MARGIN)
+        draw_text(layout, context, told, "INFO")
         layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
     row = layout.row(align=True)
     row.scale_y = 1.3
@@ -106,16 +101,14 @@ def _draw_resting(layout: bpy.types.UILayout, context: bpy.types.Context, prefer
 def _draw_report(layout: bpy.types.UILayout, context: bpy.types.Context, report: Report) -> None:
     for problem in report.problems:
         box = layout.box()
-        draw_text(box, context, problem.text, "ERROR" if problem.stops else "INFO", taken=_MARGIN)
+        draw_text(box, context, problem.text, "ERROR" if problem.stops else "INFO", taken_px=BOX_PX)
         if problem.fix:
             row = box.row()
-            draw_text(row.column(align=True), context, f"What mends it: {problem.fix}", taken=_MARGIN + 6)
+            draw_text(row.column(align=True), context, f"What mends it: {problem.fix}", taken_px=3 * BOX_PX)
             row.operator("swingtwist.copy_text", text="", icon="COPYDOWN").text = problem.fix
     if report.extras:
         column = layout.column(align=True)
         column.active = False
         column.label(text="Not needed, but could be added to the engine:")
         for extra in report.extras:
-            column.label(
-                text=textwrap.shorten(extra, letters_across(context) - _MARGIN, placeholder=" ..."), icon="DOT"
-            )
+            draw_text(column, context, extra, "DOT")

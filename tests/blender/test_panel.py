@@ -30,7 +30,7 @@ def addon():
     bare = types.ModuleType("panel_without_blender")
     bare.__path__ = [str(ROOT / "blender_addon")]
     sys.modules[bare.__name__] = bare
-    names = ("job_queue", "engine_questions", "video_facts", "engine_process", "text_lines")
+    names = ("job_queue", "engine_questions", "video_facts", "engine_process", "text_lines", "shown_again")
     modules = {name: importlib.import_module(f"{bare.__name__}.{name}") for name in names}
     yield types.SimpleNamespace(**modules)
     modules["engine_process"].kill_all()
@@ -146,6 +146,19 @@ def test_questions_are_asked_once_and_answered_with_json_or_a_reason(addon):
 
 
 FACTS = {"size": [1280, 720], "fps": "30000/1001", "variable_rate": False, "duration_s": 4.0, "frames": 120}
+
+
+def test_what_came_is_shown_again_at_the_speed_of_life_while_nothing_comes(addon):
+    shown = addon.shown_again.ShownAgain(most=4)
+    assert shown.at(100.0) is None
+    for number in range(6):
+        shown.add(number / 10, number, now_s=50.0)
+    assert shown.at(50.4) is None
+    assert [shown.at(50.5 + 0.01 + step / 10) for step in range(5)] == [2, 3, 4, 2, 3]
+    shown.add(0.0, "new", now_s=60.0)
+    assert shown.at(70.0) is None
+    shown.add(1.0, "end", now_s=60.0)
+    assert shown.at(70.0) == "new"
 
 
 def test_texts_fill_lines_and_lose_nothing_but_where_they_are_cut(addon):
