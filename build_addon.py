@@ -63,8 +63,8 @@ def build_wheel(out: Path) -> Path:
                 shutil.copyfile(ROOT / name, sources / name)
         for path in sources.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
-        # The setuptools that is here builds without the network; elsewhere pip fetches one for the build.
-        here = ["--no-build-isolation"] if importlib.util.find_spec("setuptools") else []
+        # A setuptools that is here builds without the network; elsewhere pip fetches one for the build.
+        here = ["--no-build-isolation"] if _can_build_wheels() else []
         command = [
             sys.executable,
             "-m",
@@ -82,6 +82,12 @@ def build_wheel(out: Path) -> Path:
     if done.returncode != 0:
         raise SystemExit(f"the engine's wheel cannot be built:\n{done.stderr}")
     return next(out.glob(f"swingtwist-{version()}-*.whl"))
+
+
+def _can_build_wheels() -> bool:
+    """Whether setuptools is here with the command for wheels: its own since 70.1, the package wheel's before."""
+    found = importlib.util.find_spec
+    return bool(found("setuptools") and (found("wheel") or found("setuptools.command.bdist_wheel")))
 
 
 def build(out: Path, with_engine: bool = True) -> Path:

@@ -106,12 +106,12 @@ def people_in_steps(people: Sequence[PreparedPerson]) -> Generator[None, None, l
 
     Ended in a pause or by an error it leaves nobody behind.
     """
-    names: list[str] = []
+    made: list[bpy.types.Object] = []
     complete = False
     try:
         added = []
         for person in people:
-            objects = yield from _person_in_steps(bpy.context, person, names)
+            objects = yield from _person_in_steps(bpy.context, person, made)
             added.append(objects[0])
             yield
         for armature, person in zip(added, people, strict=True):
@@ -133,7 +133,7 @@ def people_in_steps(people: Sequence[PreparedPerson]) -> Generator[None, None, l
         return added
     finally:
         if not complete:
-            remove_people(names)
+            remove_people(made)
 
 
 def rate_note(people: Sequence[PreparedPerson]) -> str:
@@ -145,9 +145,12 @@ def rate_note(people: Sequence[PreparedPerson]) -> str:
     return ""
 
 
-def remove_people(names: Sequence[str]) -> None:
-    """Take objects that this file adds out of the .blend file again, with what only they use."""
-    found = [thing for thing in map(bpy.data.objects.get, names) if thing is not None]
+def remove_people(made: Sequence[bpy.types.Object]) -> None:
+    """Take objects that this file added out of the .blend file again, with what only they use.
+
+    Those that are gone already, by an undo or because another file was opened, are left out.
+    """
+    found = [thing for thing in made if _is_there(thing)]
     parts: list[bpy.types.ID] = []
     for thing in found:
         kept = [thing.data, thing.get(stored_motion.MOTION_PROPERTY)]
@@ -161,13 +164,20 @@ def remove_people(names: Sequence[str]) -> None:
             bpy.data.batch_remove([part])
 
 
+def _is_there(thing: bpy.types.Object) -> bool:
+    try:
+        return bool(thing.name)
+    except ReferenceError:
+        return False
+
+
 def _person_in_steps(
-    context: bpy.types.Context, person: PreparedPerson, names: list[str]
+    context: bpy.types.Context, person: PreparedPerson, made: list[bpy.types.Object]
 ) -> Generator[None, None, list[bpy.types.Object]]:
-    """Add a person in pieces, none much longer than 50 ms; `names` gets those of the objects as they come."""
+    """Add a person in pieces, none much longer than 50 ms; `made` gets the objects as they come."""
     record, placement = person.record, person.placement
     armature = armatures.build_armature(context, person.rig, placement.object_name)
-    names.append(armature.name)
+    made.append(armature)
     armature[SOURCE_PROPERTY] = json.dumps(
         {"person_id": record.person_id, "provenance": record.provenance}, ensure_ascii=False
     )
@@ -179,7 +189,7 @@ def _person_in_steps(
     if person.mesh is not None:
         yield
         objects.append(armatures.build_body(context, person.mesh, person.rig, f"{placement.object_name}_Body"))
-        names.append(objects[1].name)
+        made.append(objects[1])
         yield
         armatures.skin_body(objects[1], person.mesh, person.rig, armature)
     yield

@@ -70,6 +70,16 @@ engine_jobs.session.intake.set_aside()  # what undo does
 told["undone"] = [*end(job), everything() == before, job.purpose.is_of_this_file]
 told["added"] = [sorted(bpy.ops.swingtwist.add_result(number=job.number)), everything()["objects"]]
 
+# Another file is opened half-way, in which somebody has the same name.
+bpy.ops.wm.save_as_mainfile(filepath=str(folder / "namesake.blend"))
+bpy.ops.wm.read_homefile(use_empty=True)
+settings = bpy.context.window_manager.swingtwist
+settings.video, settings.people = str(folder / "two.mp4"), "ALL"
+job = capture.start_capture(bpy.context)
+until_half_way(job)
+bpy.ops.wm.open_mainfile(filepath=str(folder / "namesake.blend"))
+told["opened"] = [*end(job), everything()["objects"]]
+
 bpy.ops.wm.read_homefile(use_empty=True)
 settings = bpy.context.window_manager.swingtwist
 settings.video, settings.people = str(folder / "two.mp4"), "ALL"

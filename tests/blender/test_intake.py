@@ -43,6 +43,7 @@ def test_results_come_in_pieces_and_wholly_or_not_at_all(blender_program, packag
     taken_back = "Finished; taken back before all of it was in the scene"
     assert told["undone"] == ["done", taken_back, True, False]
     assert told["added"] == [["FINISHED"], people]
+    assert told["opened"] == ["done", "Finished; another file was opened meanwhile", people]
     assert told["failed"] == ["failed", "the disk is full", True]
     assert told["deleted"] == ["done", taken_back, []]
     assert told["whole"] == ["done", "Captured 2 people"]
