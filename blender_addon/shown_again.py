@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections import deque
 from typing import Any
 
-_QUIET_S = 0.5
+_QUIET_S = 1.5
+"""Longer than a slow engine takes for a frame."""
 _MOST = 3000
 
 

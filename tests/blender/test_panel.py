@@ -153,8 +153,8 @@ def test_what_came_is_shown_again_at_the_speed_of_life_while_nothing_comes(addon
     assert shown.at(100.0) is None
     for number in range(6):
         shown.add(number / 10, number, now_s=50.0)
-    assert shown.at(50.4) is None
-    assert [shown.at(50.5 + 0.01 + step / 10) for step in range(5)] == [2, 3, 4, 2, 3]
+    assert shown.at(51.4) is None
+    assert [shown.at(51.5 + 0.01 + step / 10) for step in range(5)] == [2, 3, 4, 2, 3]
     shown.add(0.0, "new", now_s=60.0)
     assert shown.at(70.0) is None
     shown.add(1.0, "end", now_s=60.0)
