@@ -142,6 +142,26 @@ def test_the_detector_makes_people_flat_on_average() -> None:
     np.testing.assert_allclose(geometry.from_upright(true), hip_centred(batch["landmarks_camera"]), atol=1e-5)
 
 
+def test_some_windows_are_seen_better_than_others() -> None:
+    batch = people(400, 8)
+    points, scores, world = learned().observe_with_world(batch, np.random.default_rng(7), np.zeros((400, 8, 33), bool))
+    there = (scores > 0).any(-1)
+    off = np.linalg.norm(measure(batch).to_local(points - batch["landmarks_2d_px"]), axis=-1)
+    geometry = measure(batch)
+    usual = geometry.from_upright(
+        learned().usual_places(geometry.view, geometry.to_upright(hip_centred(batch["landmarks_camera"])))
+    )
+    away = np.linalg.norm(world - usual, axis=-1)
+    flat, deep = (np.log([np.median(v[w][there[w]]) for w in range(400) if there[w].any()]) for v in (off, away))
+    steady = DetectorErrors(**{**vars(learned()), "quality": np.zeros_like(learned().quality)})
+    points, scores, _ = steady.observe_with_world(batch, np.random.default_rng(7), np.zeros((400, 8, 33), bool))
+    there = (scores > 0).any(-1)
+    off = np.linalg.norm(measure(batch).to_local(points - batch["landmarks_2d_px"]), axis=-1)
+    alike = np.log([np.median(off[w][there[w]]) for w in range(400) if there[w].any()])
+    assert flat.std() > 1.1 * alike.std()
+    assert np.corrcoef(flat, deep)[0, 1] > 0.25  # who is seen badly is seen badly in three dimensions too
+
+
 def test_processes_forget_as_they_should() -> None:
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.uniform(0.02, 0.06, (4000, 12)), axis=1)

@@ -11,6 +11,7 @@ from engine.poses import BLAZEPOSE_NAMES
 from .detector_errors import DetectorErrors
 from .error_memory import memory
 from .error_observation import Observation, observation, world_terms
+from .error_quality import picture_scales, world_scales
 from .observed_geometry import Seen
 
 _PARTS = {
@@ -64,6 +65,11 @@ def compare(errors: DetectorErrors, pairs: Iterable[dict[str, np.ndarray]], seed
         lines.append(f"{word}: {share(real):.3f} / {share(drawn):.3f}")
     a, b = (np.concatenate(w) for w in (world_real, world_drawn))
     spread = [np.nanmedian(np.abs(w - np.nanmedian(w, axis=0)), axis=0) / 0.6745 for w in (a, b)]
+    scales = [np.std(picture_scales(o)) for o in (real, drawn)]
+    lines.append(f"spread of the log of a sequence's errors: {scales[0]:.2f} / {scales[1]:.2f}")
+    each = [np.nanstd(world_scales(o, errors), axis=0) for o in (real, drawn)]
+    pairs_of = "   ".join(f"{a:.2f} / {b:.2f}" for a, b in zip(*each, strict=True))
+    lines.append(f"the same of world landmarks' size, turn, rest: {pairs_of}")
     for word, terms in (("log size", slice(0, 1)), ("turn, rad", slice(1, 4)), ("rest, m", slice(4, None))):
         lines.append(
             f"spread of world landmarks, {word}: {spread[0][terms].mean():.3f} / {spread[1][terms].mean():.3f}"

@@ -21,17 +21,18 @@ from .detector_errors import (
     SCORE_STEP,
     SHARE_BINS,
     SWAPS,
+    WORLD_PARTS,
     WORLD_TERMS,
     DetectorErrors,
 )
 from .error_memory import LAGS_S, fit_mixing, memory
 from .error_observation import Observation, mirrored, observation, world_terms
+from .error_quality import Quality, fit_quality
 from .observed_geometry import LANDMARKS, VIEW_TERMS, Seen
 from .pair_files import read_pairs
 
 _LEAST_CASES = 200
 _FRAMES_PER_S, _SUREST = 20.0, 0.9
-_WORLD_PARTS = (slice(0, 1), slice(1, 4), slice(4, WORLD_TERMS))
 _LOGIT_LIMIT = 9.0
 _LONGEST = 6.0
 _WORLD_RIDGE = 1e-3
@@ -42,20 +43,27 @@ def fit(pairs: Iterable[dict[str, np.ndarray]], seed: int = 0, passes: int = 3) 
     batches = list(pairs)
     plain = [observation(batch, batch["detected_2d_px"], batch["detected_scores"]) for batch in batches]
     real, stretch, spread = memory(plain), np.ones(len(LAGS_S)), np.ones(WORLD_TERMS)
-    errors = fit_observations(plain, stretch, spread)
-    for _ in range(passes):
+    quality = Quality(np.zeros(len(plain)), np.zeros((2, len(WORLD_PARTS))))
+    errors = fit_observations(plain, stretch, spread, quality)
+    for number in range(passes):
         # Radii change with scores and sight, which makes drawn errors forget faster than what they are drawn from.
         rng = np.random.default_rng(seed)
         drawn = [_drawn(errors, batch, rng) for batch in batches]
+        if number == 0:
+            quality = fit_quality(plain, drawn, errors)
         spread = spread * world_spread(plain, errors) / np.maximum(world_spread(drawn, errors), 1e-6)
         stretch = stretch * np.clip(real / np.maximum(memory(drawn), 0.05), 0.8, 1.4)
-        errors = fit_observations(plain, stretch, spread)
+        errors = fit_observations(plain, stretch, spread, quality)
     return errors
 
 
-def fit_observations(plain: list[Observation], stretch: np.ndarray, spread: np.ndarray) -> DetectorErrors:
+def fit_observations(
+    plain: list[Observation], stretch: np.ndarray, spread: np.ndarray, quality: Quality
+) -> DetectorErrors:
     """The errors that explain observations and their mirror images, their memory at LAGS_S multiplied by `stretch` and
     the random part of the world landmarks by `spread` (WORLD_TERMS,)."""
+    from scipy.special import ndtr
+
     seen = [part for o in plain for part in (o, mirrored(o))]
     rows = [o.good for o in seen]
     error, state, logit, view = (
@@ -63,7 +71,8 @@ def fit_observations(plain: list[Observation], stretch: np.ndarray, spread: np.n
         for name in ("error", "state", "logit", "view")
     )
     bias = fit_bias(error, state, view)
-    rest = error - np.einsum("tf,lfc->tlc", view, bias)
+    log_quality = np.repeat(np.repeat(quality.log, 2), [good.sum() for good in rows])
+    rest = (error - np.einsum("tf,lfc->tlc", view, bias)) * np.exp(-log_quality)[:, None, None]
     score_logits, score_normal = fit_scores(logit, state)
     radii, rest_normal = fit_radii(rest, state, score_normal)
     normal = np.concatenate([score_normal, rest_normal.reshape(len(rest), -1)], axis=1)
@@ -76,9 +85,10 @@ def fit_observations(plain: list[Observation], stretch: np.ndarray, spread: np.n
     swap_starts, swap_ends = _swap_rates(plain)
     miss_starts, miss_ends = _share_rates(plain, [~o.found for o in plain])
     astray_starts, astray_ends = _share_rates(plain, [o.astray for o in plain])
-    world_follows, world_map, world_mixing = _fit_world(seen)
+    world_follows, world_map, world_mixing = _fit_world(seen, quality)
+    usual_quality = np.quantile(quality.log, ndtr(SCORE_LOWEST + SCORE_STEP * np.arange(NODES)))
     return DetectorErrors(
-        bias, radii, score_logits, mixing, swap_starts, swap_ends, miss_starts, miss_ends,
+        bias, usual_quality, quality.world, radii, score_logits, mixing, swap_starts, swap_ends, miss_starts, miss_ends,
         astray_starts, astray_ends, _astray_spread(plain), world_follows, world_map, world_mixing * spread[:, None],
     )  # fmt: skip
 
@@ -93,7 +103,7 @@ def world_spread(observations: list[Observation], errors: DetectorErrors) -> np.
     terms = np.concatenate([world_terms(errors.usual_places(o.view, o.places), o.world)[o.good] for o in observations])
     spread = np.nanmedian(np.abs(terms - np.nanmedian(terms, axis=0)), axis=0)
     result = np.ones(WORLD_TERMS)
-    for part in _WORLD_PARTS:
+    for part in WORLD_PARTS:
         result[part] = spread[part].mean()
     return result
 
@@ -213,7 +223,7 @@ def _astray_spread(observations: list[Observation]) -> np.ndarray:
     return np.array([np.sqrt((shared**2).mean()), (error - shared[:, None]).std()])
 
 
-def _fit_world(observations: list[Observation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fit_world(observations: list[Observation], quality: Quality) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """world_follows, world_map and world_mixing of `DetectorErrors`."""
     good = [o.good & np.isfinite(o.world).all(axis=(1, 2)) for o in observations]
     view, places, world, metric = (
@@ -236,6 +246,9 @@ def _fit_world(observations: list[Observation]) -> tuple[np.ndarray, np.ndarray,
     error[..., :2] -= follows[:, None] * metric
     world_map = explained(error)
     terms = world_terms(places + (known @ world_map.T).reshape(places.shape), places + error)
+    log_quality = np.repeat(np.repeat(quality.log, 2), [rows.sum() for rows in good])
+    for part, power in zip(WORLD_PARTS, quality.world[0], strict=True):
+        terms[:, part] *= np.exp(-power * log_quality)[:, None]
     limit = 4.0 * np.median(np.abs(terms), axis=0) / 0.6745
     terms = np.clip(terms, -limit, limit)
     times = [o.times[rows] for o, rows in zip(observations, good, strict=True)]

@@ -33,12 +33,16 @@ SWAPS = (tuple(LEGS), tuple(ARMS), tuple(range(LANDMARKS)))
 WORLD_TERMS = 4 + 3 * LANDMARKS
 """Errors of the detector's own 3-D landmarks: log size, rotation vector, and each landmark's place."""
 
+WORLD_PARTS = (slice(0, 1), slice(1, 4), slice(4, WORLD_TERMS))
+
 _USUAL_COVERING = Covering()
 _ASTRAY_LASTS_S = 1.0
 _NEAREST_M, _FARTHEST_M = 0.3, 0.6
 _HIPS = [BLAZEPOSE["left_hip"], BLAZEPOSE["right_hip"]]
 _FIELDS: dict[str, tuple[int, ...]] = {
     "bias": (LANDMARKS, VIEW_TERMS, 2),
+    "quality": (NODES,),
+    "world_quality": (2, len(WORLD_PARTS)),
     "radii": (LANDMARKS, len(Seen), len(SCORE_BINS) + 1, NODES),
     "score_logits": (LANDMARKS, len(Seen), NODES),
     "mixing": (len(LASTS_S), 3 * LANDMARKS, 3 * LANDMARKS),
@@ -60,6 +64,8 @@ class DetectorErrors:
     """The learned errors; an `Observe`.
 
     bias          (33, VIEW_TERMS, 2) mean error along the trunk's axes, in sizes of the person, linear in the view
+    quality       (NODES,) log of how much larger or smaller all errors of a window are than usual, over one unit
+                  normal variable: some pictures are easy
     radii         (33, 4, 3, NODES) length of the rest, by landmark, how it is seen and third of its score, over the
                   length of a pair of unit normal variables
     score_logits  (33, 4, NODES) log odds of the score over one unit normal variable
@@ -72,9 +78,13 @@ class DetectorErrors:
     world_map     (99, VIEW_TERMS + 99) mean error of the 3-D places, m, linear in the view and in the true places: the
                   detector makes everybody flatter and more usual than they are
     world_mixing  (4, 103, 103) of WORLD_TERMS, against these mean places
+    world_quality (2, 3) how much the errors of WORLD_PARTS grow with `quality` (a power), and the standard deviation of
+                  the log of what else makes them larger or smaller in a window
     """
 
     bias: np.ndarray
+    quality: np.ndarray
+    world_quality: np.ndarray
     radii: np.ndarray
     score_logits: np.ndarray
     mixing: np.ndarray
@@ -110,7 +120,7 @@ class DetectorErrors:
         """Landmarks (n, T, 33, 2) px and scores (n, T, 33) 0..1, float32; a missing person is all-zero."""
         geometry = measure(batch)
         covered = cover(geometry, batch["times_s"], self.covering, rng)
-        return self._observed(batch, geometry, covered, rng)[:2]
+        return self._observed(batch, geometry, covered, self._log_quality(len(covered), rng), rng)[:2]
 
     def observe_with_world(
         self, batch: dict[str, np.ndarray], rng: np.random.Generator, covered: np.ndarray | None = None
@@ -124,15 +134,17 @@ class DetectorErrors:
         geometry = measure(batch)
         if covered is None:
             covered = cover(geometry, batch["times_s"], self.covering, rng)
-        points, scores, other = self._observed(batch, geometry, covered, rng)
-        return points, scores, self._world(batch, geometry, points, scores, other, rng)
+        log_quality = self._log_quality(len(covered), rng)
+        points, scores, other = self._observed(batch, geometry, covered, log_quality, rng)
+        return points, scores, self._world(batch, geometry, points, scores, other, log_quality, rng)
 
     def world_landmarks(
         self, batch: dict[str, np.ndarray], points_px: np.ndarray, scores: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """(n, T, 33, 3) m the detector's own landmarks as in `observe_with_world` where it sees points_px."""
         itself = np.broadcast_to(np.arange(LANDMARKS), scores.shape)
-        return self._world(batch, measure(batch), points_px, scores, itself, rng)
+        log_quality = self._log_quality(len(scores), rng)
+        return self._world(batch, measure(batch), points_px, scores, itself, log_quality, rng)
 
     def _world(
         self,
@@ -141,11 +153,15 @@ class DetectorErrors:
         points_px: np.ndarray,
         scores: np.ndarray,
         other: np.ndarray,
+        log_quality: np.ndarray,
         rng: np.random.Generator,
     ) -> np.ndarray:
         true = np.take_along_axis(hip_centred(batch["landmarks_camera"]), other[..., None], axis=2)
         usual = self.usual_places(geometry.view, geometry.to_upright(true))
         noise = mixed_processes(rng, batch["times_s"], self.world_mixing)
+        for part, power, spread in zip(WORLD_PARTS, *self.world_quality, strict=True):
+            log_larger = power * log_quality + spread * rng.standard_normal(len(noise))
+            noise[..., part] *= np.exp(log_larger).astype(np.float32)[:, None, None]
         turn = rotvec_to_rotmat(noise[..., 1:4])
         world = np.exp(noise[..., :1])[..., None] * np.einsum("ntij,ntlj->ntli", turn, usual)
         world = geometry.from_upright(world + noise[..., 4:].reshape(true.shape))
@@ -160,13 +176,18 @@ class DetectorErrors:
         return places + (known @ self.world_map.T).reshape(places.shape)
 
     def _observed(
-        self, batch: dict[str, np.ndarray], geometry: Geometry, covered: np.ndarray, rng: np.random.Generator
+        self,
+        batch: dict[str, np.ndarray],
+        geometry: Geometry,
+        covered: np.ndarray,
+        log_quality: np.ndarray,
+        rng: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Landmarks, scores, and (n, T, 33) of which landmark each is taken for."""
         times, state = batch["times_s"], seen_state(batch, covered)
         normal = mixed_processes(rng, times, self.mixing)
         scores = self._scores(state, normal[..., :LANDMARKS])
-        local = self._errors(state, normal)
+        local = self._errors(state, normal) * np.exp(log_quality).astype(np.float32)[:, None, None, None]
         local += np.einsum("ntf,lfc->ntlc", geometry.view, self.bias, optimize=True)
         share = np.digitize((state <= Seen.BEHIND_OWN_BODY).mean(axis=-1), SHARE_BINS)
         missed = on_and_off(rng, times, self.miss_starts[share], self.miss_ends[share])
@@ -182,6 +203,11 @@ class DetectorErrors:
         points = np.where(missed[..., None, None], 0.0, points)
         scores = np.where(missed[..., None], 0.0, scores)
         return points.astype(np.float32), scores.astype(np.float32), other
+
+    def _log_quality(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """(n,) log of how much larger the errors of each window are than usual."""
+        place = np.clip((rng.standard_normal(count) - SCORE_LOWEST) / SCORE_STEP, 0.0, NODES - 1.001)
+        return _interpolated(self.quality, np.zeros(count, np.int64), place)
 
     def _scores(self, state: np.ndarray, normal: np.ndarray) -> np.ndarray:
         place = np.clip((normal - SCORE_LOWEST) / SCORE_STEP, 0.0, NODES - 1.001)
