@@ -45,7 +45,7 @@ def choices() -> dict[str, Any]:
         "place_feet": bpy.props.BoolProperty(name="Place Feet", description=PLACE_FEET),
         "place_hands": bpy.props.BoolProperty(name="Place Hands", description=PLACE_HANDS),
         "posed_reference": bpy.props.BoolProperty(
-            name="Start from Pose", description="The pose on the screen is the T- or A-pose, not the rest pose"
+            name="From Pose", description="The pose on the screen is the T- or A-pose, not the rest pose"
         ),
         "as_strip": bpy.props.BoolProperty(name="As NLA Strip", description="Put the action into a strip of its own"),
         "reduce_keys": bpy.props.BoolProperty(

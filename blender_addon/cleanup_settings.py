@@ -11,7 +11,7 @@ from .core import root_motion
 ROOT_MOTION_ITEMS = [
     (root_motion.RootMode.OFF.value, "In Place", "The character stays on the spot"),
     (root_motion.RootMode.PLANAR.value, "Path", "The root bone follows the path over the floor"),
-    (root_motion.RootMode.PLANAR_YAW.value, "Path and Heading", "The root bone follows path and heading"),
+    (root_motion.RootMode.PLANAR_YAW.value, "Path, Turns", "The root bone follows path and heading"),
     (root_motion.RootMode.FULL.value, "Full", "The root bone carries heights too"),
 ]
 DEFAULTS: dict[str, Any] = {

@@ -12,12 +12,15 @@ _TOLERANCES = ("rotation_tolerance", "location_tolerance")
 
 
 class SWINGTWIST_UL_bones(bpy.types.UIList):
+    """Parts and their bones; the one that is picked is changed in a field of the panel's whole width below."""
+
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
-        row = layout.split(factor=0.4)
+        row = layout.split(factor=0.5)
         row.label(text=f"{_words(item.part)} twist" if item.twist else _words(item.part))
         right = row.row()
         right.alert = bool(item.bone) and (item.confidence < _UNSURE or item.bone not in data.id_data.data.bones)
-        right.prop_search(item, "bone", data.id_data.data, "bones", text="")
+        # Prefixes such as mixamorig: are the same in every row, and in a narrow sidebar all that could be read.
+        right.label(text=item.bone.rpartition(":")[2])
 
 
 class SWINGTWIST_PT_retarget(bpy.types.Panel):
@@ -61,6 +64,8 @@ class SWINGTWIST_PT_retarget(bpy.types.Panel):
         if table.rows:
             layout.label(text=table.kind)
             layout.template_list("SWINGTWIST_UL_bones", "", table, "rows", table, "row", rows=8)
+            if table.row < len(table.rows):
+                layout.prop_search(table.rows[table.row], "bone", armature.data, "bones", text="")
         files = layout.row(align=True)
         files.operator("swingtwist.load_bone_mapping", text="Load", icon="IMPORT").target = armature.name
         files.operator("swingtwist.save_bone_mapping", text="Save", icon="EXPORT").target = armature.name
