@@ -1,4 +1,4 @@
-"""Moves lifted joints to where one body's bones reach, without leaving where they are seen in the picture."""
+"""Moves lifted joints to where one body moves and reaches, without leaving where they are seen in the picture."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from rig.skeleton import JOINT, Skeleton
 
 from ..camera import Camera
 from ..poses import PoseSequence
-from .placement import PlacementConfig, Segments, distance_of, solve_points
+from .placement import Segments, distance_of
+from .root_path import RootPathConfig, steady_root
+from .window_fit import BodyFitConfig, WindowEvidence, fit_window
 
-_CHUNK_FRAMES = 128  # bounds the memory of the solver's matrices
-_BONE_SIGMA_M = 0.01
+_WINDOW_FRAMES, _OVERLAP_FRAMES = 192, 32  # bounds the memory of the equations; frames that both neighbours solve
 _RIGID = (("left_hip", "right_hip", "spine1"), ("neck", "left_collar", "right_collar"))
 """Joints that hang from one joint, whose distances from each other the body fixes like bones."""
 
-_LIMBS = tuple(
-    tuple(JOINT[f"{side}_{part}"] for part in parts)
-    for side in ("left", "right")
-    for parts in (("elbow", "wrist", "hand"), ("knee", "ankle", "foot"))
-)
-
-LEARNED_DEPTH = PlacementConfig(picture_m=0.02, depth_m=0.04, anchor_m=0.15, iterations=3)
-"""How much picture and depth count where a network gives the depth."""
+_DEFAULT = BodyFitConfig()
+_DEFAULT_PATH = RootPathConfig()
 
 
 def fit_to_body(
-    poses: PoseSequence, camera: Camera, skeleton: Skeleton, config: PlacementConfig = LEARNED_DEPTH
+    poses: PoseSequence,
+    camera: Camera,
+    skeleton: Skeleton,
+    config: BodyFitConfig = _DEFAULT,
+    path: RootPathConfig = _DEFAULT_PATH,
 ) -> PoseSequence:
     """The poses with joints that keep the skeleton's bone lengths (nearly), their keypoints and, loosely, their depth.
 
-    The lengths of bones in the picture tell how far they tilt, which the network, that knows no body, can only guess.
+    The lengths of bones in the picture tell how far they tilt, which the network, that knows no body, can only guess;
+    what shakes from frame to frame is noise; feet that stand keep their place. All frames are solved together, in
+    windows that overlap. Where the poses say which feet stand they get `root_m` as well (`steady_root`). The camera is
+    taken to stand still; feet that move in the picture do not count as standing.
     Frames in which a joint is missing stay as they are.
     """
     whole = np.flatnonzero(np.isfinite(poses.joints).all(axis=(1, 2)))
     if not len(whole):
         return poses
-    segments = _segments(skeleton)
+    segments = _segments(skeleton, config.bone_m)
     relative = poses.joints[whole]
     seen_m = np.linalg.norm(relative[:, segments.end] - relative[:, segments.start], axis=-1)
     relative = relative * (segments.length_m.sum() / np.median(seen_m, axis=0).sum())
@@ -51,18 +53,32 @@ def fit_to_body(
     pelvis = np.concatenate([rays[:, 0], np.ones((len(whole), 1))], axis=1) * distance[:, None]
     points = relative + pelvis[:, None]
     rays = np.where(known[..., None], rays, points[..., :2] / np.maximum(points[..., 2:], 0.1))
+    contacts = poses.movement.contacts[whole] if poses.movement is not None else None
+    evidence = WindowEvidence(poses.times_s[whole], rays, weights, points[..., 2], contacts)
+    solved = _in_windows(points, evidence, segments, config)
     joints = poses.joints.copy()
-    for start in range(0, len(whole), _CHUNK_FRAMES):
-        rows = slice(start, start + _CHUNK_FRAMES)
-        solved = solve_points(points[rows], rays[rows], points[rows, :, 2], weights[rows], segments, config)
-        joints[whole[rows]] = solved - solved[:, :1]
-    return replace(poses, joints=joints)
+    joints[whole] = solved - solved[:, :1]
+    if contacts is None:
+        return replace(poses, joints=joints)
+    root = np.full((len(poses), 3), np.nan)
+    root[whole] = steady_root(poses.times_s[whole], solved[:, 0], joints[whole], contacts, path)
+    return replace(poses, joints=joints, root_m=root)
 
 
-def _segments(skeleton: Skeleton) -> Segments:
+def _in_windows(points: np.ndarray, evidence: WindowEvidence, segments: Segments, config: BodyFitConfig) -> np.ndarray:
+    solved = np.empty_like(points)
+    for start in range(0, len(points), _WINDOW_FRAMES):
+        first, stop = max(0, start - _OVERLAP_FRAMES), start + _WINDOW_FRAMES
+        rows = slice(first, stop + _OVERLAP_FRAMES)
+        found = fit_window(points[rows], evidence.part(rows), segments, config)
+        solved[start:stop] = found[start - first : stop - first]
+    return solved
+
+
+def _segments(skeleton: Skeleton, sigma_m: float) -> Segments:
     pairs = [(parent, joint) for joint, parent in enumerate(skeleton.parents) if parent >= 0]
     pairs += [(JOINT[a], JOINT[b]) for names in _RIGID for a, b in combinations(names, 2)]
     start, end = np.array(pairs).T
     lengths = np.linalg.norm(skeleton.rest_joints[end] - skeleton.rest_joints[start], axis=-1)
     hips = (JOINT["left_hip"], JOINT["right_hip"])
-    return Segments(start, end, lengths, np.full(len(pairs), _BONE_SIGMA_M), hips, _LIMBS)
+    return Segments(start, end, lengths, np.full(len(pairs), sigma_m), hips)

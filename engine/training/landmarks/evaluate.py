@@ -16,6 +16,7 @@ from engine.evaluation import metrics
 from engine.ik.plan import TIPS_24
 from engine.ik.solve import IKMode
 from engine.lifting.landmark_transformer import LANDMARK_MODEL_FILE, WindowConfig
+from engine.lifting.window_fit import FRAME_BY_FRAME
 from engine.poses import LandmarkSequence
 from rig.frames import rotate
 from rig.skeleton import JOINT, SMPL_PARENTS
@@ -111,14 +112,15 @@ def evaluate_folder(
     if network is not None:
         methods |= {
             "transformer": learned_method(network),
-            "transformer, causal": learned_method(network, WindowConfig(causal=True)),
+            "transformer, causal": learned_method(network, WindowConfig(causal=True), FRAME_BY_FRAME),
         }
     if network is not None and ablations:
         methods |= {
             "windows of 12 frames": learned_method(network, WindowConfig(frames=12, overlap=6)),
             "windows of 64 frames": learned_method(network, WindowConfig(frames=64, overlap=32)),
             "no mirror image": learned_method(network, WindowConfig(mirrored=False)),
-            "no fit to the body": learned_method(network, fitted=False),
+            "no fit to the body": learned_method(network, fit=None),
+            "fit frame by frame": learned_method(network, fit=FRAME_BY_FRAME),
             "unknown lens": learned_method(network, known_lens=False),
             "naive IK": learned_method(network, mode=IKMode.NAIVE),
         }

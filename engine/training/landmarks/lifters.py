@@ -18,6 +18,7 @@ from engine.ik.solve import IKMode, solve_motion
 from engine.lifting import GeometricLifter
 from engine.lifting.body_fit import fit_to_body
 from engine.lifting.landmark_transformer import LandmarkTransformerLifter, WindowConfig
+from engine.lifting.window_fit import BodyFitConfig
 from engine.poses import BLAZEPOSE, LandmarkSequence, PoseSequence
 from rig.frames import WORLD_TO_CAMERA_UPRIGHT
 from rig.skeleton import JOINT
@@ -59,18 +60,19 @@ class Answer:
 
 
 Method = Callable[[TrueSequence], Answer]
+_FIT = BodyFitConfig()
 
 
 def learned_method(
     model: Path,
     windows: WindowConfig | None = None,
-    fitted: bool = True,
+    fit: BodyFitConfig | None = _FIT,
     mode: IKMode = IKMode.ADAPTIVE,
     known_lens: bool = True,
 ) -> Method:
     """The landmark transformer of an ONNX file, with inverse kinematics on a body fitted to the clip.
 
-    fitted False leaves the joints where the network put them, whatever the lengths of the body's bones.
+    fit None leaves the joints where the network put them, whatever the lengths of the body's bones.
     known_lens False takes every picture for one of the usual lens.
     """
     lifter = LandmarkTransformerLifter(model, windows)
@@ -80,8 +82,8 @@ def learned_method(
         camera = sequence.camera if known_lens else Camera.from_fov(sequence.camera.image_size)
         poses = lifter.lift(sequence.landmarks, camera)
         betas = fit_betas(poses, body)
-        if fitted:
-            poses = fit_to_body(poses, camera, body.skeleton(betas))
+        if fit is not None:
+            poses = fit_to_body(poses, camera, body.skeleton(betas), fit)
         return Answer(poses.joints, _solved(poses, body, betas, mode), expected_error_m(poses.scores))
 
     return answer
