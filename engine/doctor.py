@@ -19,7 +19,7 @@ from typing import Literal
 
 from .errors import EngineError
 
-_PROBE_TIMEOUT_S = 30.0
+_PROBE_TIMEOUT_S = 90.0
 _LOW_DISK_GB = 2.0
 _READS = ("h264", "hevc", "vp9", "av1", "mpeg4", "prores")
 
