@@ -231,7 +231,7 @@ def advance(context: bpy.types.Context) -> None:
 def _tell(job: Job) -> None:
     session.news += [("WARNING", sentence(warning)) for warning in job.warnings]
     level = "ERROR" if job.state is State.FAILED else "INFO"
-    session.news.append((level, sentence(f"{job.title}: {job.error or job.message}")))
+    session.news.append((level, f"{job.title}: {job.error or job.message}"))  # a title is a file's name
 
 
 def _guarded(show: Callable[[], None]) -> None:
