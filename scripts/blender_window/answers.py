@@ -14,7 +14,7 @@ import bpy
 from bpy_extras import view3d_utils
 from mathutils import Vector
 
-_TICK_S = 0.005
+_TICK_S, _NEXT_TICK_S = 0.02, 0.002
 _FAILURES = (AttributeError, LookupError, ReferenceError, RuntimeError, StopIteration, TypeError, ValueError)
 
 draws = {}
@@ -53,7 +53,7 @@ class Answering:
         if found:
             # Answered one turn later: until then Blender has handled what the mouse did before.
             self.waiting, self.received = json.loads(line), rest
-        return _TICK_S
+        return _TICK_S if self.waiting is None else _NEXT_TICK_S
 
     def _answer(self, question):
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seat import Failed, Seat
 
@@ -48,7 +48,7 @@ def set_up_engine(visit: Visit) -> None:
         end = seat.find("swingtwist.remove_captures", "PREFERENCES", "WINDOW")
         _fill_preference(visit, end, "engine", str(visit.engine))
         visit.say(f"an engine that is there was named: {visit.engine}; none was set up")
-        seat.press("swingtwist.check_engine", "PREFERENCES", "WINDOW")
+        check = seat.press("swingtwist.check_engine", "PREFERENCES", "WINDOW")
     else:
         if visit.wheels is not None:
             end = seat.find("swingtwist.remove_captures", "PREFERENCES", "WINDOW")
@@ -57,15 +57,12 @@ def set_up_engine(visit: Visit) -> None:
             seat.press("userpref_allow_online", "PREFERENCES", "WINDOW")
             visit.say("Allow Online Access was pressed")
         seat.press("swingtwist.setup_engine", "PREFERENCES", "WINDOW")
-    start, pictures = time.monotonic(), 0
-    seat.wait("begin of the engine's work", lambda: seat.ask("engine", module=visit.module)["running"], 5.0, 0.02)
-    while (state := seat.ask("engine", module=visit.module))["running"]:
-        if time.monotonic() - start > _SET_UP_LIMIT_S:
-            raise Failed(f"the engine's set-up did not end within {_SET_UP_LIMIT_S:g} s: {state['message']}")
-        if time.monotonic() - start > (3, 20, 60, 150, 300, 600, 1e9)[pictures]:
-            visit.shoot("at work")
-            pictures += 1
-        time.sleep(0.5)
+    start = time.monotonic()
+    state = _wait_for_engine(visit)
+    if state["failed"] and visit.engine is not None:
+        visit.say(f"pressed Check again after: {state['message']}")
+        seat.click(*check)
+        state = _wait_for_engine(visit)
     time.sleep(0.5)
     visit.shoot("ready")
     if state["failed"] or not state["used"]:
@@ -76,6 +73,20 @@ def set_up_engine(visit: Visit) -> None:
     # There is no window manager to close it: it goes to where a second monitor would be.
     seat.screen.place_window("Preferences", seat.screen.width, 0)
     seat.screen.focus(*seat.hover("VIEW_3D"))
+
+
+def _wait_for_engine(visit: Visit) -> dict[str, Any]:
+    """Wait for the end of a set-up or check that was begun, with pictures of it; how the engine is."""
+    seat, start, pictures = visit.seat, time.monotonic(), 0
+    seat.wait("begin of the engine's work", lambda: seat.ask("engine", module=visit.module)["running"], 10.0, 0.02)
+    while (state := seat.ask("engine", module=visit.module))["running"]:
+        if time.monotonic() - start > _SET_UP_LIMIT_S:
+            raise Failed(f"the engine's set-up did not end within {_SET_UP_LIMIT_S:g} s: {state['message']}")
+        if time.monotonic() - start > (3, 20, 60, 150, 300, 600, 1e9)[pictures]:
+            visit.shoot("at work")
+            pictures += 1
+        time.sleep(0.5)
+    return state
 
 
 def _open_addons(visit: Visit) -> None:

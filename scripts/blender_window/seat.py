@@ -232,6 +232,8 @@ def sit_down(screen: Screen, blender: str, settings: Path, log: Path) -> Iterato
         ]  # fmt: skip
         environment = {key: value for key, value in screen.environment.items() if not key.startswith("PYTHON")}
         environment["BLENDER_USER_RESOURCES"] = str(settings)
+        # Blenders that draw a thumbnail of one video at once crash in the folder they share.
+        environment["XDG_CACHE_HOME"] = str(settings / "cache")
         running = subprocess.Popen(command, env=environment, stdout=told, stderr=subprocess.STDOUT)
         try:
             try:
