@@ -6,8 +6,10 @@ import bpy
 from . import cleanup
 from .cleanup_settings import FACTORS
 from .cleanup_state import read_state
-from .panel_text import draw_text
+from .panel_text import draw_text, translated
 from .properties import settings_of
+
+_ON_FLOOR = {"left": "Left foot at {moment}", "right": "Right foot at {moment}"}
 
 
 class SWINGTWIST_PT_cleanup(bpy.types.Panel):
@@ -68,9 +70,11 @@ def _draw_floor(layout: bpy.types.UILayout, settings, state) -> None:
     row.operator("swingtwist.reset_floor", text="", icon="LOOP_BACK")
     for word in settings.floor_at.split():
         side, _, moment = word.partition("@")
-        column.label(text=f"{side.capitalize()} foot at {_seconds(moment)}", icon="CHECKMARK")
+        column.label(
+            text=translated(_ON_FLOOR[side], moment=_seconds(moment)) if side in _ON_FLOOR else word, icon="CHECKMARK"
+        )
     if settings.level_at:
-        column.label(text=f"Upright at {_seconds(settings.level_at)}", icon="CHECKMARK")
+        column.label(text=translated("Upright at {moment}", moment=_seconds(settings.level_at)), icon="CHECKMARK")
 
 
 def _seconds(moment: str) -> str:

@@ -13,7 +13,9 @@ from . import engine_jobs
 from .capture import CapturePurpose
 from .cleanup_state import read_state
 from .job_folders import jobs_folder
-from .panel_text import sentence
+from .panel_text import sentence, translated
+
+_DELETED = "{count} captures will be deleted, {size}."
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,13 @@ class SWINGTWIST_OT_remove_captures(bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
-        column.label(text=f"{len(self._told.free)} captures will be deleted, {size_text(self._told.free_bytes)}.")
+        column.label(text=translated(_DELETED, count=len(self._told.free), size=size_text(self._told.free_bytes)))
         column.label(text="Files that are not open may have people who came from them:", icon="INFO")
         column.label(text="these keep their motion, but cannot be cleaned up any more.", icon="BLANK1")
         if self._told.used:
-            self.layout.prop(self, "also_used", text=f"Also {len(self._told.used)} of people in this file")
+            self.layout.prop(
+                self, "also_used", text=translated("Also {count} of people in this file", count=len(self._told.used))
+            )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         found = captures_of_this_blender()

@@ -21,6 +21,12 @@ def sentence(error: object) -> str:
     return text[:1].upper() + text[1:]
 
 
+def translated(text: str, **values: object) -> str:
+    """A text of the interface in the user's language, with values put into its {places} afterwards."""
+    told = str(bpy.app.translations.pgettext_iface(text))
+    return told.format(**values) if values else told
+
+
 def draw_text(
     layout: bpy.types.UILayout, context: bpy.types.Context, text: object, icon: str = "NONE", taken_px: float = 0.0
 ) -> None:
@@ -28,13 +34,13 @@ def draw_text(
     column = layout.column(align=True)
     column.scale_y = 0.8
     width = _width_px(context, taken_px + (_ICON_PX if icon != "NONE" else 0.0))
-    for number, line in enumerate(lines_within(sentence(text), width, _measure(context))):
+    for number, line in enumerate(lines_within(sentence(translated(str(text))), width, _measure(context))):
         column.label(text=line, icon=icon if number == 0 else "NONE" if icon == "NONE" else "BLANK1")
 
 
 def draw_line(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, taken_px: float = 0.0) -> None:
     """A text on one line, cut with dots where the region ends."""
-    layout.label(text=first_line_within(text, _width_px(context, taken_px), _measure(context)))
+    layout.label(text=first_line_within(translated(text), _width_px(context, taken_px), _measure(context)))
 
 
 def draw_bar(layout: bpy.types.UILayout, owner: bpy.types.bpy_struct, name: str, message: str) -> None:

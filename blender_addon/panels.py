@@ -8,7 +8,7 @@ import bpy
 from . import engine_jobs
 from .engine_location import engine_path
 from .export_operators import ExportPurpose
-from .panel_text import BOX_PX, draw_bar, draw_line, draw_text
+from .panel_text import BOX_PX, draw_bar, draw_line, draw_text, translated
 from .people_operators import PeoplePurpose, current_job, thumbnails
 from .person import LICENCE_PROPERTY
 from .properties import LANDMARKS, settings_of
@@ -43,7 +43,7 @@ class SWINGTWIST_PT_capture(_Sidebar, bpy.types.Panel):
             draw_text(layout, context, settings.message)
         licence = context.object.get(LICENCE_PROPERTY) if context.object else None
         if licence:
-            draw_text(layout, context, f"Body licence: {licence}")
+            draw_text(layout, context, translated("Body licence: {licence}", licence=licence))
 
 
 class SWINGTWIST_PT_video(_Sidebar, bpy.types.Panel):
@@ -121,14 +121,17 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
             picture = thumbnails.icon(track.thumbnail)
             if picture:
                 layout.template_icon(picture, scale=5.0)
-            draw_text(layout, context, f"Person {track.person_id}: {track.frames} frames, score {track.score:.2f}")
+            facts = {"number": track.person_id, "count": track.frames, "score": f"{track.score:.2f}"}
+            draw_text(layout, context, translated("Person {number}: {count} frames, score {score}", **facts))
         row = layout.row(align=True)
         row.operator("swingtwist.split_track", icon="UNLINKED")
         row.operator("swingtwist.merge_tracks", text="Merge", icon="LINKED")
         if settings.track_edits:
             row = layout.row(align=True)
             row.operator("swingtwist.undo_track_edit", text="Undo", icon="LOOP_BACK")
-            row.operator("swingtwist.undo_track_edit", text=f"Undo All {settings.track_edits}").everything = True
+            row.operator(
+                "swingtwist.undo_track_edit", text=translated("Undo All {count}", count=settings.track_edits)
+            ).everything = True
 
 
 class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
@@ -148,7 +151,7 @@ class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
         words = "free for commercial use" if settings.model in (LANDMARKS, "") else "see the list for its licence"
         for name, _, told in _chosen_model(settings):
             words = told.split(";")[-1].split(":")[0].strip() if name != LANDMARKS else words
-        draw_text(layout, context, f"Model: {words}")
+        draw_text(layout, context, translated("Model: {licence}", licence=translated(words)))
         layout.prop(settings, "body")
         if settings.body == "SMPL":
             layout.prop(settings, "body_file")

@@ -3,6 +3,8 @@
 
 import bpy
 
+from .panel_text import translated
+
 _UNSURE = 0.6
 _CHOICES = (
     "root_motion", "plant_feet", "place_feet", "place_hands", "posed_reference", "as_strip", "start_frame",
@@ -16,7 +18,7 @@ class SWINGTWIST_UL_bones(bpy.types.UIList):
 
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:
         row = layout.split(factor=0.5)
-        row.label(text=f"{_words(item.part)} twist" if item.twist else _words(item.part))
+        row.label(text=translated("{part} twist" if item.twist else "{part}", part=translated(_words(item.part))))
         right = row.row()
         right.alert = bool(item.bone) and (item.confidence < _UNSURE or item.bone not in data.id_data.data.bones)
         # Prefixes such as mixamorig: are the same in every row, and in a narrow sidebar all that could be read.
@@ -57,7 +59,7 @@ class SWINGTWIST_PT_retarget(bpy.types.Panel):
             setattr(button, name, getattr(table, name))
         if table.behind:
             column = layout.column(align=True)
-            column.label(text=f"Not as cleaned up: {table.behind}", icon="INFO")
+            column.label(text=translated("Not as cleaned up: {reason}", reason=translated(table.behind)), icon="INFO")
             column.operator("swingtwist.update_characters", icon="FILE_REFRESH").target = armature.name
         layout.separator()
         layout.operator("swingtwist.recognise_character", icon="VIEWZOOM").target = armature.name

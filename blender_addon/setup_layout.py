@@ -9,7 +9,9 @@ from .engine_home import Stage
 from .engine_location import engine_home, engine_path
 from .engine_setup import Setup, Step, needs_update
 from .engine_wheel import EngineWheel
-from .panel_text import BOX_PX, draw_bar, draw_line, draw_text
+from .panel_text import BOX_PX, draw_bar, draw_line, draw_text, translated
+
+_READY = "Engine {version} is set up, made from {python}"
 
 
 def draw_preferences(preferences, context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
@@ -69,12 +71,13 @@ def _draw_resting(layout: bpy.types.UILayout, context: bpy.types.Context, prefer
     kept, used = home.read(), engine_path(bpy.context)
     ready = kept is not None and kept.stage is Stage.VERIFIED and home.python.is_file()
     if ready:
-        layout.label(text=f"Engine {kept.version} is set up, made from {kept.python}", icon="CHECKMARK")
+        layout.label(text=translated(_READY, version=kept.version, python=kept.python), icon="CHECKMARK")
     elif not used:
         how = "Its set-up is not finished" if kept else "There is none yet; setting it up takes a few minutes"
-        draw_text(layout, context, f"Captures are made by an engine outside of Blender. {how}", "INFO")
+        told = translated("Captures are made by an engine outside of Blender. {state}", state=translated(how))
+        draw_text(layout, context, told, "INFO")
     if used and used != str(home.python):
-        draw_text(layout, context, f"The engine used is {used}", "INFO")
+        draw_text(layout, context, translated("The engine used is {engine}", engine=used), "INFO")
     if state.message:
         draw_text(layout, context, state.message, "ERROR" if state.failed else "NONE")
     if isinstance(wheel, str):
@@ -86,7 +89,9 @@ def _draw_resting(layout: bpy.types.UILayout, context: bpy.types.Context, prefer
     row = layout.row(align=True)
     row.scale_y = 1.3
     if isinstance(wheel, EngineWheel) and not (ready and not needs_update(kept, wheel)):
-        text = f"Update the Engine to {wheel.version}" if ready else "Go On" if kept else "Set Up the Engine"
+        text = "Go On" if kept else "Set Up the Engine"
+        if ready:
+            text = translated("Update the Engine to {version}", version=wheel.version)
         can = row.row(align=True)
         can.enabled = bool(preferences.wheels_folder) or getattr(bpy.app, "online_access", True)
         can.operator("swingtwist.setup_engine", text=text, icon="IMPORT")
@@ -104,7 +109,8 @@ def _draw_report(layout: bpy.types.UILayout, context: bpy.types.Context, report:
         draw_text(box, context, problem.text, "ERROR" if problem.stops else "INFO", taken_px=BOX_PX)
         if problem.fix:
             row = box.row()
-            draw_text(row.column(align=True), context, f"What mends it: {problem.fix}", taken_px=3 * BOX_PX)
+            mends = translated("What mends it: {step}", step=problem.fix)
+            draw_text(row.column(align=True), context, mends, taken_px=3 * BOX_PX)
             row.operator("swingtwist.copy_text", text="", icon="COPYDOWN").text = problem.fix
     if report.extras:
         column = layout.column(align=True)
