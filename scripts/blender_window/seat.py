@@ -185,6 +185,14 @@ class Seat:
         self.press("file.execute", "FILE_BROWSER", "EXECUTE", (0.9, 0.62))
         self.wait("end of the file browser", lambda: self.ask("browser") is None, 10.0)
 
+    def draws(self, panel: str) -> bool:
+        """Whether the 3D view's sidebar draws a panel when the mouse moves over it."""
+        before = self.ask("drawn", panel=panel)
+        for share in (0.3, 0.5, 0.4, 0.6):
+            self.hover("VIEW_3D", "UI", 0.6, share)
+            self.settle()
+        return bool(self.ask("drawn", panel=panel) > before)
+
     def _find_in_view(
         self, wanted: str, area: str, region: str, across: Sequence[float], seen: set[str]
     ) -> tuple[float, float] | None:

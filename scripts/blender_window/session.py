@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 
 import animating  # noqa: E402
+import capturing  # noqa: E402
 import installing  # noqa: E402
 from screen import Screen  # noqa: E402
 from seat import Failed, Seat, sit_down  # noqa: E402
@@ -62,10 +63,10 @@ class Visit:
 STEPS: tuple[tuple[str, Callable[[Visit], None]], ...] = (
     ("install", installing.install),
     ("engine", installing.set_up_engine),
-    ("video", animating.choose_video),
-    ("people", animating.find_people),
-    ("capture", animating.capture),
-    ("cancel", animating.cancel),
+    ("video", capturing.choose_video),
+    ("people", capturing.find_people),
+    ("capture", capturing.capture),
+    ("cancel", capturing.cancel),
     ("clean-up", animating.clean_up),
     ("retarget", animating.retarget),
     ("export", animating.export),
