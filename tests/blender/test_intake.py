@@ -33,7 +33,7 @@ def test_results_come_in_pieces_and_wholly_or_not_at_all(blender_program, packag
     )
     told = json.loads(next(line[5:] for line in output.splitlines() if line.startswith("TOLD ")))
 
-    told_end = [["ERROR"], "Fail: no person was found in the video"]
+    told_end = [["ERROR"], "fail: no person was found in the video"]
     assert told["watched"] == [[["PASS_THROUGH"], ["FINISHED", "PASS_THROUGH"]], [told_end]]
     people = ["two_4", "two_4_Body", "two_5", "two_5_Body"]
     # The bones, the body and its skin of the first person came in turns of their own.
