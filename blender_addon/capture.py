@@ -113,10 +113,10 @@ class QueueOperator:
             return None
 
 
-class SWINGTWIST_OT_capture(QueueOperator, bpy.types.Operator):
+class MOCAP_OT_capture(QueueOperator, bpy.types.Operator):
     """Capture the people of the video as keyed armatures; while something runs, it waits in the queue"""
 
-    bl_idname = "swingtwist.capture"
+    bl_idname = "mocap.capture"
     bl_label = "Capture Motion"
 
     __annotations__ = choices()
@@ -137,10 +137,10 @@ def report_end(operator: bpy.types.Operator, job: Job) -> set[str]:
     return {"CANCELLED"}
 
 
-class SWINGTWIST_OT_cancel(bpy.types.Operator):
+class MOCAP_OT_cancel(bpy.types.Operator):
     """Stop what the engine works on now; what it found is kept, and the same capture goes on from there"""
 
-    bl_idname = "swingtwist.cancel"
+    bl_idname = "mocap.cancel"
     bl_label = "Cancel"
 
     number: bpy.props.IntProperty(name="Job", description="Number of the job; 0 is the running one", options={"HIDDEN"})
@@ -158,10 +158,10 @@ class SWINGTWIST_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_remove_job(bpy.types.Operator):
+class MOCAP_OT_remove_job(bpy.types.Operator):
     """Take this job off the list; one that runs is stopped"""
 
-    bl_idname = "swingtwist.remove_job"
+    bl_idname = "mocap.remove_job"
     bl_label = "Remove Job"
 
     number: bpy.props.IntProperty(name="Job", description="Number of the job")
@@ -171,10 +171,10 @@ class SWINGTWIST_OT_remove_job(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_add_result(bpy.types.Operator):
+class MOCAP_OT_add_result(bpy.types.Operator):
     """Add the result of this finished job to the file that is open now"""
 
-    bl_idname = "swingtwist.add_result"
+    bl_idname = "mocap.add_result"
     bl_label = "Add Result"
     bl_options = {"UNDO"}  # noqa: RUF012
 
@@ -192,10 +192,10 @@ class SWINGTWIST_OT_add_result(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_watch_escape(bpy.types.Operator):
+class MOCAP_OT_watch_escape(bpy.types.Operator):
     """Ask whether to stop when Esc is pressed while the engine works, and report how its jobs end"""
 
-    bl_idname = "swingtwist.watch_escape"
+    bl_idname = "mocap.watch_escape"
     bl_label = "Watch Esc"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
@@ -218,14 +218,14 @@ class SWINGTWIST_OT_watch_escape(bpy.types.Operator):
             return {"FINISHED", "PASS_THROUGH"}
         playing = context.screen is not None and context.screen.is_animation_playing
         if event.type == "ESC" and event.value == "PRESS" and not playing and engine_jobs.queue.is_busy:
-            bpy.ops.swingtwist.ask_to_cancel("INVOKE_DEFAULT")
+            bpy.ops.mocap.ask_to_cancel("INVOKE_DEFAULT")
         return {"PASS_THROUGH"}
 
 
-class SWINGTWIST_OT_ask_to_cancel(bpy.types.Operator):
+class MOCAP_OT_ask_to_cancel(bpy.types.Operator):
     """Stop the engine's work?"""
 
-    bl_idname = "swingtwist.ask_to_cancel"
+    bl_idname = "mocap.ask_to_cancel"
     bl_label = "Stop the Capture?"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
@@ -233,12 +233,12 @@ class SWINGTWIST_OT_ask_to_cancel(bpy.types.Operator):
         return context.window_manager.invoke_confirm(self, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return bpy.ops.swingtwist.cancel() if engine_jobs.queue.is_busy else {"CANCELLED"}
+        return bpy.ops.mocap.cancel() if engine_jobs.queue.is_busy else {"CANCELLED"}
 
 
 def watch_escape() -> None:
     """Let Esc ask from now on, in the present window."""
-    bpy.ops.swingtwist.watch_escape("INVOKE_DEFAULT")
+    bpy.ops.mocap.watch_escape("INVOKE_DEFAULT")
 
 
 @bpy.app.handlers.persistent
@@ -255,8 +255,8 @@ def _watch_in_a_window() -> None:
 
 
 _CLASSES = (
-    SWINGTWIST_OT_capture, SWINGTWIST_OT_cancel, SWINGTWIST_OT_remove_job, SWINGTWIST_OT_add_result,
-    SWINGTWIST_OT_watch_escape, SWINGTWIST_OT_ask_to_cancel,
+    MOCAP_OT_capture, MOCAP_OT_cancel, MOCAP_OT_remove_job, MOCAP_OT_add_result,
+    MOCAP_OT_watch_escape, MOCAP_OT_ask_to_cancel,
 )  # fmt: skip
 
 

@@ -36,10 +36,10 @@ class _CleanupOperator:
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_refine(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_refine(_CleanupOperator, bpy.types.Operator):
     """Clean the motion up again with these settings and the contacts of the dope sheet; what is not given stays"""
 
-    bl_idname = "swingtwist.refine"
+    bl_idname = "mocap.refine"
     bl_label = "Clean Up Motion"
     bl_options = {"UNDO"}  # noqa: RUF012
 
@@ -50,10 +50,10 @@ class SWINGTWIST_OT_refine(_CleanupOperator, bpy.types.Operator):
         return self._refine(context, {name: getattr(self, name) for name in names})
 
 
-class SWINGTWIST_OT_floor_here(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_floor_here(_CleanupOperator, bpy.types.Operator):
     """This foot stands on the floor at the current frame: one foot shifts the floor, several tilt it"""
 
-    bl_idname = "swingtwist.floor_here"
+    bl_idname = "mocap.floor_here"
     bl_label = "Foot on Floor Here"
 
     side: bpy.props.EnumProperty(
@@ -68,60 +68,60 @@ class SWINGTWIST_OT_floor_here(_CleanupOperator, bpy.types.Operator):
         return self._change(context, {"floor_at": " ".join([*(one for one in words if one != word), word])})
 
 
-class SWINGTWIST_OT_level_here(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_level_here(_CleanupOperator, bpy.types.Operator):
     """The person stands upright at the current frame, which says where up is"""
 
-    bl_idname = "swingtwist.level_here"
+    bl_idname = "mocap.level_here"
     bl_label = "Level to This Frame"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._change(context, {"level_at": _moment(context)})
 
 
-class SWINGTWIST_OT_reset_floor(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_reset_floor(_CleanupOperator, bpy.types.Operator):
     """Take the floor and the direction of up from the capture again"""
 
-    bl_idname = "swingtwist.reset_floor"
+    bl_idname = "mocap.reset_floor"
     bl_label = "Reset Floor"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._change(context, {"floor_at": "", "level_at": ""})
 
 
-class SWINGTWIST_OT_reset_contacts(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_reset_contacts(_CleanupOperator, bpy.types.Operator):
     """Forget edited foot contacts and detect them again"""
 
-    bl_idname = "swingtwist.reset_contacts"
+    bl_idname = "mocap.reset_contacts"
     bl_label = "Detect Contacts Again"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._change(context, {"contacts": ""}, detect_contacts=True)
 
 
-class SWINGTWIST_OT_apply_contacts(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_apply_contacts(_CleanupOperator, bpy.types.Operator):
     """Plant the feet by the Foot Contacts curves as they are in the dope sheet now"""
 
-    bl_idname = "swingtwist.apply_contacts"
+    bl_idname = "mocap.apply_contacts"
     bl_label = "Apply Contacts"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._change(context, {})
 
 
-class SWINGTWIST_OT_reset_cleanup(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_reset_cleanup(_CleanupOperator, bpy.types.Operator):
     """Every clean-up setting back to its default, detected contacts included"""
 
-    bl_idname = "swingtwist.reset_cleanup"
+    bl_idname = "mocap.reset_cleanup"
     bl_label = "Reset All"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self._change(context, dict(DEFAULTS), detect_contacts=True)
 
 
-class SWINGTWIST_OT_keep_cleanup(_CleanupOperator, bpy.types.Operator):
+class MOCAP_OT_keep_cleanup(_CleanupOperator, bpy.types.Operator):
     """Clean new captures up as this one"""
 
-    bl_idname = "swingtwist.keep_cleanup"
+    bl_idname = "mocap.keep_cleanup"
     bl_label = "For New"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -141,9 +141,9 @@ def _moment(context: bpy.types.Context) -> str:
 
 
 _CLASSES = (
-    SWINGTWIST_OT_refine, SWINGTWIST_OT_floor_here, SWINGTWIST_OT_level_here, SWINGTWIST_OT_reset_floor,
-    SWINGTWIST_OT_reset_contacts, SWINGTWIST_OT_apply_contacts, SWINGTWIST_OT_reset_cleanup,
-    SWINGTWIST_OT_keep_cleanup,
+    MOCAP_OT_refine, MOCAP_OT_floor_here, MOCAP_OT_level_here, MOCAP_OT_reset_floor,
+    MOCAP_OT_reset_contacts, MOCAP_OT_apply_contacts, MOCAP_OT_reset_cleanup,
+    MOCAP_OT_keep_cleanup,
 )  # fmt: skip
 
 

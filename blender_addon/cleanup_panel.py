@@ -39,8 +39,8 @@ class SWINGTWIST_PT_cleanup(bpy.types.Panel):
         layout.prop(settings, "foot_lock")
         if state is not None:
             contacts = layout.row(align=True)
-            contacts.operator("swingtwist.apply_contacts", icon="KEYINGSET")
-            contacts.operator("swingtwist.reset_contacts", text="", icon="LOOP_BACK")
+            contacts.operator("mocap.apply_contacts", icon="KEYINGSET")
+            contacts.operator("mocap.reset_contacts", text="", icon="LOOP_BACK")
             layout.label(text="Contacts are yours" if state.given_contacts else "Contacts are detected")
             layout.separator()
             _draw_floor(layout, settings, state)
@@ -50,8 +50,8 @@ class SWINGTWIST_PT_cleanup(bpy.types.Panel):
         if state is None:
             return
         row = layout.row(align=True)
-        row.operator("swingtwist.reset_cleanup", icon="LOOP_BACK")
-        row.operator("swingtwist.keep_cleanup", icon="FILE_TICK")
+        row.operator("mocap.reset_cleanup", icon="LOOP_BACK")
+        row.operator("mocap.keep_cleanup", icon="FILE_TICK")
         busy, message = cleanup.status(context.object)
         if busy:
             layout.label(text="Working", icon="SORTTIME")
@@ -63,11 +63,11 @@ def _draw_floor(layout: bpy.types.UILayout, settings, state) -> None:
     column = layout.column(align=True)
     column.label(text="On the floor at this frame:")
     feet = column.row(align=True)
-    feet.operator("swingtwist.floor_here", text="Left Foot").side = "left"
-    feet.operator("swingtwist.floor_here", text="Right Foot").side = "right"
+    feet.operator("mocap.floor_here", text="Left Foot").side = "left"
+    feet.operator("mocap.floor_here", text="Right Foot").side = "right"
     row = column.row(align=True)
-    row.operator("swingtwist.level_here", text="Upright Here")
-    row.operator("swingtwist.reset_floor", text="", icon="LOOP_BACK")
+    row.operator("mocap.level_here", text="Upright Here")
+    row.operator("mocap.reset_floor", text="", icon="LOOP_BACK")
     for word in settings.floor_at.split():
         side, _, moment = word.partition("@")
         column.label(

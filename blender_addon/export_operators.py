@@ -49,10 +49,10 @@ class SwingtwistExport(bpy.types.PropertyGroup):
     __annotations__ = choices()
 
 
-class SWINGTWIST_OT_export(bpy.types.Operator, ExportHelper):
+class MOCAP_OT_export(bpy.types.Operator, ExportHelper):
     """Write the selected animated armatures with their bodies; the ending of the name decides the kind of file"""
 
-    bl_idname = "swingtwist.export"
+    bl_idname = "mocap.export"
     bl_label = "Export"
 
     __annotations__ = {
@@ -132,10 +132,10 @@ class ExportPurpose(engine_jobs.Purpose):
         return f"Wrote {', '.join(Path(file).name for file in job.answer['files'])}"
 
 
-class SWINGTWIST_OT_export_jobs(bpy.types.Operator):
+class MOCAP_OT_export_jobs(bpy.types.Operator):
     """Write every capture of a folder of captures, as it was cleaned up last; the engine works in the background"""
 
-    bl_idname = "swingtwist.export_jobs"
+    bl_idname = "mocap.export_jobs"
     bl_label = "Export All Captures"
 
     __annotations__ = {
@@ -183,7 +183,7 @@ class SWINGTWIST_OT_export_jobs(bpy.types.Operator):
         return engine_jobs.start(context, target.name, arguments, ExportPurpose())
 
 
-_CLASSES = (SwingtwistExport, SWINGTWIST_OT_export, SWINGTWIST_OT_export_jobs)
+_CLASSES = (SwingtwistExport, MOCAP_OT_export, MOCAP_OT_export_jobs)
 
 
 def register() -> None:

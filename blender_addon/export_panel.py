@@ -22,14 +22,14 @@ class SWINGTWIST_PT_files(bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.enabled = not settings_of(context).running
-        layout.operator("swingtwist.import_motion", icon="IMPORT")
+        layout.operator("mocap.import_motion", icon="IMPORT")
         layout.separator()
         for name in ("preset", "kind", "people"):
             layout.prop(choices, name)
         if choices.kind == ".usdc" and not scene_files.has_usd():
             draw_text(layout, context, "this Blender was built without USD", "ERROR")
             return
-        for operator, icon in (("swingtwist.export", "EXPORT"), ("swingtwist.export_jobs", "FILE_FOLDER")):
+        for operator, icon in (("mocap.export", "EXPORT"), ("mocap.export_jobs", "FILE_FOLDER")):
             button = layout.operator(operator, icon=icon)
             button.preset, button.kind, button.people = choices.preset, choices.kind, choices.people
         draw_jobs(layout, context, ExportPurpose)

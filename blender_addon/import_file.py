@@ -55,10 +55,10 @@ def is_motion_file(path: Path) -> bool:
         return False
 
 
-class SWINGTWIST_OT_import_foreign(EngineOperator, bpy.types.Operator):
+class MOCAP_OT_import_foreign(EngineOperator, bpy.types.Operator):
     """Let the engine read a file of another program and add its people as keyed armatures"""
 
-    bl_idname = "swingtwist.import_foreign"
+    bl_idname = "mocap.import_foreign"
     bl_label = "Import"
     bl_options = {"UNDO", "INTERNAL"}  # noqa: RUF012
     _done = "Imported"
@@ -99,8 +99,8 @@ def import_arguments(settings: SwingtwistSettings, path: Path, fps: str, up: str
 
 
 def register() -> None:
-    bpy.utils.register_class(SWINGTWIST_OT_import_foreign)
+    bpy.utils.register_class(MOCAP_OT_import_foreign)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(SWINGTWIST_OT_import_foreign)
+    bpy.utils.unregister_class(MOCAP_OT_import_foreign)

@@ -13,10 +13,10 @@ from .import_file import FILE_PATTERN, choices, is_motion_file
 from .panel_text import sentence
 
 
-class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
+class MOCAP_OT_import_motion(bpy.types.Operator, ImportHelper):
     """Add the people of motion files as keyed armatures: motion.npz, AMASS, GVHMR, WHAM, 4D-Humans, HybrIK, BVH, ..."""
 
-    bl_idname = "swingtwist.import_motion"
+    bl_idname = "mocap.import_motion"
     bl_label = "Import Motion"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
@@ -56,7 +56,7 @@ class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
             self.report({"ERROR"}, f"{len(paths)} files are chosen; choose files of other programs one at a time")
             return {"CANCELLED"}
         try:
-            outcome = bpy.ops.swingtwist.import_foreign(
+            outcome = bpy.ops.mocap.import_foreign(
                 "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT",
                 filepath=str(paths[0]),
                 fps=self.fps,
@@ -73,8 +73,8 @@ class SWINGTWIST_OT_import_motion(bpy.types.Operator, ImportHelper):
 
 
 def register() -> None:
-    bpy.utils.register_class(SWINGTWIST_OT_import_motion)
+    bpy.utils.register_class(MOCAP_OT_import_motion)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(SWINGTWIST_OT_import_motion)
+    bpy.utils.unregister_class(MOCAP_OT_import_motion)

@@ -64,10 +64,10 @@ def _bytes_of(folder: Path) -> int:
     return sum(path.lstat().st_size for path in paths if path.exists())
 
 
-class SWINGTWIST_OT_remove_captures(bpy.types.Operator):
+class MOCAP_OT_remove_captures(bpy.types.Operator):
     """Delete the folders of earlier captures. Their people, in whatever file, can then not be cleaned up any more"""
 
-    bl_idname = "swingtwist.remove_captures"
+    bl_idname = "mocap.remove_captures"
     bl_label = "Remove Old Captures"
 
     also_used: bpy.props.BoolProperty(
@@ -110,8 +110,8 @@ class SWINGTWIST_OT_remove_captures(bpy.types.Operator):
 
 
 def register() -> None:
-    bpy.utils.register_class(SWINGTWIST_OT_remove_captures)
+    bpy.utils.register_class(MOCAP_OT_remove_captures)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(SWINGTWIST_OT_remove_captures)
+    bpy.utils.unregister_class(MOCAP_OT_remove_captures)

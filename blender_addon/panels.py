@@ -38,7 +38,7 @@ class SWINGTWIST_PT_capture(_Sidebar, bpy.types.Panel):
             draw_bar(layout, settings, "progress", settings.message)
             row = layout.row()
             row.enabled = not settings.stopping
-            row.operator("swingtwist.cancel", icon="X")
+            row.operator("mocap.cancel", icon="X")
         elif settings.message:
             draw_text(layout, context, settings.message)
         licence = context.object.get(LICENCE_PROPERTY) if context.object else None
@@ -105,7 +105,7 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(settings, "max_people")
-        layout.operator("swingtwist.find_people", icon="VIEWZOOM")
+        layout.operator("mocap.find_people", icon="VIEWZOOM")
         draw_jobs(layout, context, PeoplePurpose)
         if not settings.tracks_job:
             return
@@ -124,13 +124,13 @@ class SWINGTWIST_PT_people(_Sidebar, bpy.types.Panel):
             facts = {"number": track.person_id, "count": track.frames, "score": f"{track.score:.2f}"}
             draw_text(layout, context, translated("Person {number}: {count} frames, score {score}", **facts))
         row = layout.row(align=True)
-        row.operator("swingtwist.split_track", icon="UNLINKED")
-        row.operator("swingtwist.merge_tracks", text="Merge", icon="LINKED")
+        row.operator("mocap.split_track", icon="UNLINKED")
+        row.operator("mocap.merge_tracks", text="Merge", icon="LINKED")
         if settings.track_edits:
             row = layout.row(align=True)
-            row.operator("swingtwist.undo_track_edit", text="Undo", icon="LOOP_BACK")
+            row.operator("mocap.undo_track_edit", text="Undo", icon="LOOP_BACK")
             row.operator(
-                "swingtwist.undo_track_edit", text=translated("Undo All {count}", count=settings.track_edits)
+                "mocap.undo_track_edit", text=translated("Undo All {count}", count=settings.track_edits)
             ).everything = True
 
 
@@ -147,7 +147,7 @@ class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
             layout.prop(settings, "person_id")
         row = layout.row(align=True)
         row.prop(settings, "model")
-        row.operator("swingtwist.refresh_models", text="", icon="FILE_REFRESH")
+        row.operator("mocap.refresh_models", text="", icon="FILE_REFRESH")
         words = "free for commercial use" if settings.model in (LANDMARKS, "") else "see the list for its licence"
         for name, _, told in _chosen_model(settings):
             words = told.split(";")[-1].split(":")[0].strip() if name != LANDMARKS else words
@@ -165,14 +165,14 @@ class SWINGTWIST_PT_run(_Sidebar, bpy.types.Panel):
             layout.prop(settings, name)
         row = layout.row()
         row.scale_y = 1.5
-        row.operator("swingtwist.capture", icon="PLAY")
+        row.operator("mocap.capture", icon="PLAY")
         draw_jobs(layout, context, PeoplePurpose, ExportPurpose, OverlayPurpose, others=True)
         row = layout.row(align=True)
-        row.operator("swingtwist.save_defaults", text="Keep", icon="FILE_TICK")
-        row.operator("swingtwist.restore_defaults", icon="LOOP_BACK")
+        row.operator("mocap.save_defaults", text="Keep", icon="FILE_TICK")
+        row.operator("mocap.restore_defaults", icon="LOOP_BACK")
         layout.separator()
-        layout.operator("swingtwist.add_camera", icon="CAMERA_DATA").overlay = False
-        layout.operator("swingtwist.add_camera", text="Camera with Overlay", icon="ARMATURE_DATA").overlay = True
+        layout.operator("mocap.add_camera", icon="CAMERA_DATA").overlay = False
+        layout.operator("mocap.add_camera", text="Camera with Overlay", icon="ARMATURE_DATA").overlay = True
         draw_jobs(layout, context, OverlayPurpose)
 
 
@@ -203,7 +203,7 @@ def _draw_facts(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         elif answer is not None and answer.is_open:
             box.label(text=text, icon="SORTTIME")
         else:
-            box.operator("swingtwist.look_at_video", text=text, icon="VIEWZOOM")
+            box.operator("mocap.look_at_video", text=text, icon="VIEWZOOM")
         return
     draw_text(box, context, f"{facts.width} x {facts.height} px, {facts.rate_text}", taken_px=BOX_PX)
     draw_text(box, context, facts.length_text, taken_px=BOX_PX)

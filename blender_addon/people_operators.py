@@ -88,10 +88,10 @@ class _Search(QueueOperator):
         return start_search(context, *self._more(context))
 
 
-class SWINGTWIST_OT_find_people(_Search, bpy.types.Operator):
+class MOCAP_OT_find_people(_Search, bpy.types.Operator):
     """Find the people of the video and list them; the capture goes on from there"""
 
-    bl_idname = "swingtwist.find_people"
+    bl_idname = "mocap.find_people"
     bl_label = "Find People"
 
     __annotations__ = choices()
@@ -106,10 +106,10 @@ class _Edit(_Search):
         return len(settings_of(context).tracks) > 0 and not engine_jobs.queue.is_busy
 
 
-class SWINGTWIST_OT_split_track(_Edit, bpy.types.Operator):
+class MOCAP_OT_split_track(_Edit, bpy.types.Operator):
     """From the present frame on, the selected person is somebody else"""
 
-    bl_idname = "swingtwist.split_track"
+    bl_idname = "mocap.split_track"
     bl_label = "Split Here"
 
     person: bpy.props.IntProperty(name="Person", description="Number of the person; 0 is the selected one")
@@ -124,10 +124,10 @@ class SWINGTWIST_OT_split_track(_Edit, bpy.types.Operator):
         return ["--split", f"{person}@{time_s:.6f}"]
 
 
-class SWINGTWIST_OT_merge_tracks(_Edit, bpy.types.Operator):
+class MOCAP_OT_merge_tracks(_Edit, bpy.types.Operator):
     """The ticked people are one and the same"""
 
-    bl_idname = "swingtwist.merge_tracks"
+    bl_idname = "mocap.merge_tracks"
     bl_label = "Merge Ticked"
 
     people: bpy.props.StringProperty(
@@ -142,10 +142,10 @@ class SWINGTWIST_OT_merge_tracks(_Edit, bpy.types.Operator):
         return [word for other in ids[1:] for word in ("--merge", f"{ids[0]},{other}")]
 
 
-class SWINGTWIST_OT_undo_track_edit(_Edit, bpy.types.Operator):
+class MOCAP_OT_undo_track_edit(_Edit, bpy.types.Operator):
     """Take the last split or merge back"""
 
-    bl_idname = "swingtwist.undo_track_edit"
+    bl_idname = "mocap.undo_track_edit"
     bl_label = "Undo Last Edit"
 
     everything: bpy.props.BoolProperty(name="All", description="Take all splits and merges back")
@@ -182,7 +182,7 @@ class Thumbnails:
 thumbnails = Thumbnails()
 
 _CLASSES = (
-    SWINGTWIST_OT_find_people, SWINGTWIST_OT_split_track, SWINGTWIST_OT_merge_tracks, SWINGTWIST_OT_undo_track_edit,
+    MOCAP_OT_find_people, MOCAP_OT_split_track, MOCAP_OT_merge_tracks, MOCAP_OT_undo_track_edit,
 )  # fmt: skip
 
 

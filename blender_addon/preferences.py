@@ -31,7 +31,7 @@ class SwingtwistPreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         setup_layout.draw_preferences(self, context, self.layout)
-        self.layout.operator("swingtwist.remove_captures", icon="TRASH")
+        self.layout.operator("mocap.remove_captures", icon="TRASH")
 
 
 def register() -> None:

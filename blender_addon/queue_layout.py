@@ -33,11 +33,11 @@ def _draw_job(box: bpy.types.UILayout, context: bpy.types.Context, job: Job) -> 
         draw_bar(box, settings_of(context), "job_progress", job.message)
         row = box.row()
         row.enabled = not job.stopping
-        row.operator("swingtwist.cancel", icon="X").number = job.number
+        row.operator("mocap.cancel", icon="X").number = job.number
         return
-    row.operator("swingtwist.remove_job", text="", icon="X", emboss=False).number = job.number
+    row.operator("mocap.remove_job", text="", icon="X", emboss=False).number = job.number
     draw_text(box, context, job.message, taken_px=BOX_PX)
     for warning in job.warnings[:3]:
         draw_text(box, context, warning, "INFO", BOX_PX)
     if job.state is State.DONE and not job.purpose.is_of_this_file:
-        box.operator("swingtwist.add_result", icon="IMPORT").number = job.number
+        box.operator("mocap.add_result", icon="IMPORT").number = job.number

@@ -13,10 +13,10 @@ from .core import bone_mapping, character_retarget, errors, key_reduction, motio
 _MOST_NAMED = 5
 
 
-class SWINGTWIST_OT_recognise_character(bpy.types.Operator):
+class MOCAP_OT_recognise_character(bpy.types.Operator):
     """Find out which bones of the armature are which part of the body"""
 
-    bl_idname = "swingtwist.recognise_character"
+    bl_idname = "mocap.recognise_character"
     bl_label = "Recognise Bones"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
@@ -33,10 +33,10 @@ class SWINGTWIST_OT_recognise_character(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_retarget(character_table.RetargetChoices, bpy.types.Operator):
+class MOCAP_OT_retarget(character_table.RetargetChoices, bpy.types.Operator):
     """Put a captured motion on the active character as a new action"""
 
-    bl_idname = "swingtwist.retarget"
+    bl_idname = "mocap.retarget"
     bl_label = "Retarget Motion"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
@@ -116,10 +116,10 @@ class SWINGTWIST_OT_retarget(character_table.RetargetChoices, bpy.types.Operator
         return stored_motion.stored_motion(source), source.name, source
 
 
-class SWINGTWIST_OT_update_characters(bpy.types.Operator):
+class MOCAP_OT_update_characters(bpy.types.Operator):
     """Put the cleaned-up motion on the active character, or on all characters of the active captured armature"""
 
-    bl_idname = "swingtwist.update_characters"
+    bl_idname = "mocap.update_characters"
     bl_label = "Update Characters"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
@@ -137,10 +137,10 @@ class SWINGTWIST_OT_update_characters(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
+class MOCAP_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
     """Save the table of the active character's bones as a file"""
 
-    bl_idname = "swingtwist.save_bone_mapping"
+    bl_idname = "mocap.save_bone_mapping"
     bl_label = "Save Bone Mapping"
 
     filename_ext = ".json"
@@ -160,10 +160,10 @@ class SWINGTWIST_OT_save_bone_mapping(bpy.types.Operator, ExportHelper):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_load_bone_mapping(bpy.types.Operator, ImportHelper):
+class MOCAP_OT_load_bone_mapping(bpy.types.Operator, ImportHelper):
     """Read a saved table of bones for the active character, or the human bones of its .vrm file"""
 
-    bl_idname = "swingtwist.load_bone_mapping"
+    bl_idname = "mocap.load_bone_mapping"
     bl_label = "Load Bone Mapping"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
@@ -199,11 +199,11 @@ def _refuse(operator: bpy.types.Operator, error: Exception) -> set[str]:
 
 
 _CLASSES = (
-    SWINGTWIST_OT_recognise_character,
-    SWINGTWIST_OT_retarget,
-    SWINGTWIST_OT_update_characters,
-    SWINGTWIST_OT_save_bone_mapping,
-    SWINGTWIST_OT_load_bone_mapping,
+    MOCAP_OT_recognise_character,
+    MOCAP_OT_retarget,
+    MOCAP_OT_update_characters,
+    MOCAP_OT_save_bone_mapping,
+    MOCAP_OT_load_bone_mapping,
 )
 
 

@@ -51,7 +51,7 @@ class SWINGTWIST_PT_retarget(bpy.types.Panel):
                 layout.prop(table, name)
         row = layout.row()
         row.scale_y = 1.5
-        button = row.operator("swingtwist.retarget", icon="ARMATURE_DATA")
+        button = row.operator("mocap.retarget", icon="ARMATURE_DATA")
         button.target = armature.name
         button.source = table.source.name if table.source else ""
         button.motion = "" if table.source else table.motion
@@ -60,17 +60,17 @@ class SWINGTWIST_PT_retarget(bpy.types.Panel):
         if table.behind:
             column = layout.column(align=True)
             column.label(text=translated("Not as cleaned up: {reason}", reason=translated(table.behind)), icon="INFO")
-            column.operator("swingtwist.update_characters", icon="FILE_REFRESH").target = armature.name
+            column.operator("mocap.update_characters", icon="FILE_REFRESH").target = armature.name
         layout.separator()
-        layout.operator("swingtwist.recognise_character", icon="VIEWZOOM").target = armature.name
+        layout.operator("mocap.recognise_character", icon="VIEWZOOM").target = armature.name
         if table.rows:
             layout.label(text=table.kind)
             layout.template_list("SWINGTWIST_UL_bones", "", table, "rows", table, "row", rows=8)
             if table.row < len(table.rows):
                 layout.prop_search(table.rows[table.row], "bone", armature.data, "bones", text="")
         files = layout.row(align=True)
-        files.operator("swingtwist.load_bone_mapping", text="Load", icon="IMPORT").target = armature.name
-        files.operator("swingtwist.save_bone_mapping", text="Save", icon="EXPORT").target = armature.name
+        files.operator("mocap.load_bone_mapping", text="Load", icon="IMPORT").target = armature.name
+        files.operator("mocap.save_bone_mapping", text="Save", icon="EXPORT").target = armature.name
 
 
 def _words(part: str) -> str:

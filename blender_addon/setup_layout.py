@@ -39,10 +39,10 @@ def draw_reminder(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     state = setup_operators.setup_state()
     if state.running:
         draw_bar(layout, state, "progress", state.message)
-        layout.operator("swingtwist.cancel_setup", icon="X")
+        layout.operator("mocap.cancel_setup", icon="X")
         return
     layout.label(text="There is no engine yet", icon="INFO")
-    layout.operator("swingtwist.setup_engine", icon="IMPORT")
+    layout.operator("mocap.setup_engine", icon="IMPORT")
     layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = __package__
     if state.failed:
         draw_text(layout, context, state.message, "ERROR")
@@ -63,7 +63,7 @@ def _draw_running(layout: bpy.types.UILayout, context: bpy.types.Context, job, s
         log.active = False
         for line in job.log_tail:
             draw_line(log, context, line)
-    layout.operator("swingtwist.cancel_setup", icon="X")
+    layout.operator("mocap.cancel_setup", icon="X")
 
 
 def _draw_resting(layout: bpy.types.UILayout, context: bpy.types.Context, preferences, state) -> None:
@@ -94,11 +94,11 @@ def _draw_resting(layout: bpy.types.UILayout, context: bpy.types.Context, prefer
             text = translated("Update the Engine to {version}", version=wheel.version)
         can = row.row(align=True)
         can.enabled = bool(preferences.wheels_folder) or getattr(bpy.app, "online_access", True)
-        can.operator("swingtwist.setup_engine", text=text, icon="IMPORT")
+        can.operator("mocap.setup_engine", text=text, icon="IMPORT")
     if used:
-        row.operator("swingtwist.check_engine", icon="VIEWZOOM")
+        row.operator("mocap.check_engine", icon="VIEWZOOM")
     if kept is not None:
-        row.operator("swingtwist.remove_engine", text="Remove", icon="TRASH")
+        row.operator("mocap.remove_engine", text="Remove", icon="TRASH")
         if home.log.is_file():
             row.operator("wm.path_open", text="Log", icon="TEXT").filepath = str(home.log)
 
@@ -111,7 +111,7 @@ def _draw_report(layout: bpy.types.UILayout, context: bpy.types.Context, report:
             row = box.row()
             mends = translated("What mends it: {step}", step=problem.fix)
             draw_text(row.column(align=True), context, mends, taken_px=3 * BOX_PX)
-            row.operator("swingtwist.copy_text", text="", icon="COPYDOWN").text = problem.fix
+            row.operator("mocap.copy_text", text="", icon="COPYDOWN").text = problem.fix
     if report.extras:
         column = layout.column(align=True)
         column.active = False

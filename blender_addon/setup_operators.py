@@ -126,10 +126,10 @@ class _Begins:
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_setup_engine(_Begins, bpy.types.Operator):
+class MOCAP_OT_setup_engine(_Begins, bpy.types.Operator):
     """Make an environment for the capture engine and install it there; nothing goes into Blender's own Python"""
 
-    bl_idname = "swingtwist.setup_engine"
+    bl_idname = "mocap.setup_engine"
     bl_label = "Set Up the Engine"
 
     @staticmethod
@@ -147,10 +147,10 @@ class SWINGTWIST_OT_setup_engine(_Begins, bpy.types.Operator):
         return Setup(engine_home(), wheel, options)
 
 
-class SWINGTWIST_OT_check_engine(_Begins, bpy.types.Operator):
+class MOCAP_OT_check_engine(_Begins, bpy.types.Operator):
     """Ask the engine what it lacks"""
 
-    bl_idname = "swingtwist.check_engine"
+    bl_idname = "mocap.check_engine"
     bl_label = "Check"
 
     @staticmethod
@@ -158,10 +158,10 @@ class SWINGTWIST_OT_check_engine(_Begins, bpy.types.Operator):
         return EngineCheck(engine_path(bpy.context))
 
 
-class SWINGTWIST_OT_cancel_setup(bpy.types.Operator):
+class MOCAP_OT_cancel_setup(bpy.types.Operator):
     """Stop the set-up; a later one goes on where it stopped"""
 
-    bl_idname = "swingtwist.cancel_setup"
+    bl_idname = "mocap.cancel_setup"
     bl_label = "Cancel"
 
     @classmethod
@@ -173,10 +173,10 @@ class SWINGTWIST_OT_cancel_setup(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_remove_engine(bpy.types.Operator):
+class MOCAP_OT_remove_engine(bpy.types.Operator):
     """Delete the engine's environment that this add-on made"""
 
-    bl_idname = "swingtwist.remove_engine"
+    bl_idname = "mocap.remove_engine"
     bl_label = "Remove the Engine"
 
     @classmethod
@@ -205,10 +205,10 @@ class SWINGTWIST_OT_remove_engine(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_copy_text(bpy.types.Operator):
+class MOCAP_OT_copy_text(bpy.types.Operator):
     """Copy this command to the clipboard"""
 
-    bl_idname = "swingtwist.copy_text"
+    bl_idname = "mocap.copy_text"
     bl_label = "Copy"
     bl_options = {"INTERNAL"}  # noqa: RUF012
 
@@ -243,11 +243,11 @@ def _redraw() -> None:
 
 _CLASSES = (
     SwingtwistSetupState,
-    SWINGTWIST_OT_setup_engine,
-    SWINGTWIST_OT_check_engine,
-    SWINGTWIST_OT_cancel_setup,
-    SWINGTWIST_OT_remove_engine,
-    SWINGTWIST_OT_copy_text,
+    MOCAP_OT_setup_engine,
+    MOCAP_OT_check_engine,
+    MOCAP_OT_cancel_setup,
+    MOCAP_OT_remove_engine,
+    MOCAP_OT_copy_text,
 )
 
 

@@ -41,10 +41,10 @@ def apply_defaults(context: bpy.types.Context) -> None:
                 continue
 
 
-class SWINGTWIST_OT_save_defaults(bpy.types.Operator):
+class MOCAP_OT_save_defaults(bpy.types.Operator):
     """Keep these settings as your defaults, for every file and after a restart"""
 
-    bl_idname = "swingtwist.save_defaults"
+    bl_idname = "mocap.save_defaults"
     bl_label = "Save as Defaults"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -61,10 +61,10 @@ class SWINGTWIST_OT_save_defaults(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_restore_defaults(bpy.types.Operator):
+class MOCAP_OT_restore_defaults(bpy.types.Operator):
     """Forget your defaults and go back to those of the add-on"""
 
-    bl_idname = "swingtwist.restore_defaults"
+    bl_idname = "mocap.restore_defaults"
     bl_label = "Reset"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -79,10 +79,10 @@ class SWINGTWIST_OT_restore_defaults(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_look_at_video(bpy.types.Operator):
+class MOCAP_OT_look_at_video(bpy.types.Operator):
     """Ask the engine for the video's size, rate and length"""
 
-    bl_idname = "swingtwist.look_at_video"
+    bl_idname = "mocap.look_at_video"
     bl_label = "Look at Video"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -100,10 +100,10 @@ class SWINGTWIST_OT_look_at_video(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SWINGTWIST_OT_refresh_models(bpy.types.Operator):
+class MOCAP_OT_refresh_models(bpy.types.Operator):
     """Ask the engine which networks were added with `mocap models add`"""
 
-    bl_idname = "swingtwist.refresh_models"
+    bl_idname = "mocap.refresh_models"
     bl_label = "Refresh Models"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -118,8 +118,8 @@ def _begin() -> None:
 
 
 _CLASSES = (
-    SWINGTWIST_OT_save_defaults, SWINGTWIST_OT_restore_defaults, SWINGTWIST_OT_look_at_video,
-    SWINGTWIST_OT_refresh_models,
+    MOCAP_OT_save_defaults, MOCAP_OT_restore_defaults, MOCAP_OT_look_at_video,
+    MOCAP_OT_refresh_models,
 )  # fmt: skip
 
 

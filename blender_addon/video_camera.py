@@ -136,10 +136,10 @@ class OverlayPurpose(engine_jobs.Purpose):
         return "The overlay is behind the camera"
 
 
-class SWINGTWIST_OT_add_camera(bpy.types.Operator):
+class MOCAP_OT_add_camera(bpy.types.Operator):
     """Add a camera that sees the active armature as the video's camera did, with the video behind it"""
 
-    bl_idname = "swingtwist.add_camera"
+    bl_idname = "mocap.add_camera"
     bl_label = "Camera with Video"
     bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012
 
@@ -209,8 +209,8 @@ def _look_through(context: bpy.types.Context) -> None:
 
 
 def register() -> None:
-    bpy.utils.register_class(SWINGTWIST_OT_add_camera)
+    bpy.utils.register_class(MOCAP_OT_add_camera)
 
 
 def unregister() -> None:
-    bpy.utils.unregister_class(SWINGTWIST_OT_add_camera)
+    bpy.utils.unregister_class(MOCAP_OT_add_camera)

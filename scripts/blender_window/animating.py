@@ -83,7 +83,7 @@ def retarget(visit: Visit) -> None:
         raise Failed(f"the panel's motion is {told!r}, not {visit.person!r}")
     before = seat.ask("pose", name=_HERO)
     start = time.monotonic()
-    seat.press("bpy.ops.swingtwist.retarget(")
+    seat.press("bpy.ops.mocap.retarget(")
     seat.wait(
         "keyed character",
         lambda: next(thing for thing in seat.ask("objects") if thing["name"] == _HERO)["animated"],
@@ -114,7 +114,7 @@ def export(visit: Visit) -> None:
     """Export the character with the preset for Unreal through the file browser, and read the file."""
     seat, path = visit.seat, visit.package.parent / "hero.fbx"
     seat.choose("window_manager.swingtwist_export.preset", "unreal", visit.shoot)
-    seat.press("bpy.ops.swingtwist.export(")
+    seat.press("bpy.ops.mocap.export(")
     seat.name_file(path)
     visit.shoot("file browser")
     seat.confirm_file()
@@ -154,13 +154,13 @@ def _select(visit: Visit, name: str, bone: str) -> None:
 def _open_retarget(visit: Visit) -> None:
     """Open the panel that is closed at first, by its header, the second one above Import Motion."""
     seat = visit.seat
-    y = seat.find("swingtwist.import_motion")[1]
+    y = seat.find("mocap.import_motion")[1]
     for above in (54, 50, 58, 46, 62):
         seat.click(seat.box("VIEW_3D", "UI")[0] + 60, y - above)
         time.sleep(0.5)
         if seat.draws("SWINGTWIST_PT_retarget"):
             return
-        y = seat.find("swingtwist.import_motion")[1]
+        y = seat.find("mocap.import_motion")[1]
     raise Failed("the panel Retarget to Character does not open")
 
 

@@ -40,14 +40,14 @@ def choose_video(visit: Visit) -> None:
 def find_people(visit: Visit) -> None:
     """Press Find People and wait for the list."""
     seat = visit.seat
-    seat.press("swingtwist.find_people")
+    seat.press("mocap.find_people")
     start = time.monotonic()
     seat.wait("search for people", lambda: any(job["open"] for job in seat.ask("jobs")), 10.0)
     time.sleep(1.5)
     visit.shoot("searching")
     seat.wait("end of the search", lambda: not _open_jobs(seat), _CAPTURE_LIMIT_S)
     found = seat.wait("person in the list", lambda: seat.ask("count", path=f"{_PANEL}.tracks"), 10.0)
-    seat.find("swingtwist.split_track", across=(0.3,))
+    seat.find("mocap.split_track", across=(0.3,))
     visit.shoot("found")
     visit.say(f"{found} found in {time.monotonic() - start:.0f} s")
 
@@ -116,7 +116,7 @@ def cancel(visit: Visit) -> None:
             start = time.monotonic()
             seat.screen.key("Return")
         else:
-            seat.find("swingtwist.cancel")
+            seat.find("mocap.cancel")
             seat.ask("longest_s")
             start = time.monotonic()
             seat.screen.click()
@@ -155,7 +155,7 @@ def _begin_capture(visit: Visit) -> float:
     """Press Capture Motion; the moment of it."""
     seat = visit.seat
     before = max((job["number"] for job in seat.ask("jobs")), default=0)
-    seat.press("swingtwist.capture(")
+    seat.press("mocap.capture(")
     start = time.monotonic()
     seat.ask("longest_s")
     seat.wait("job", lambda: any(job["number"] > before and job["open"] for job in seat.ask("jobs")), 10.0, 0.02)

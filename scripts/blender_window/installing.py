@@ -45,18 +45,18 @@ def set_up_engine(visit: Visit) -> None:
     time.sleep(0.5)
     visit.shoot("preferences")
     if visit.engine is not None:
-        end = seat.find("swingtwist.remove_captures", "PREFERENCES", "WINDOW")
+        end = seat.find("mocap.remove_captures", "PREFERENCES", "WINDOW")
         _fill_preference(visit, end, "engine", str(visit.engine))
         visit.say(f"an engine that is there was named: {visit.engine}; none was set up")
-        check = seat.press("swingtwist.check_engine", "PREFERENCES", "WINDOW")
+        check = seat.press("mocap.check_engine", "PREFERENCES", "WINDOW")
     else:
         if visit.wheels is not None:
-            end = seat.find("swingtwist.remove_captures", "PREFERENCES", "WINDOW")
+            end = seat.find("mocap.remove_captures", "PREFERENCES", "WINDOW")
             _fill_preference(visit, end, "wheels_folder", str(visit.wheels))
         elif seat.ask("offline"):
             seat.press("userpref_allow_online", "PREFERENCES", "WINDOW")
             visit.say("Allow Online Access was pressed")
-        seat.press("swingtwist.setup_engine", "PREFERENCES", "WINDOW")
+        seat.press("mocap.setup_engine", "PREFERENCES", "WINDOW")
     start = time.monotonic()
     state = _wait_for_engine(visit)
     if state["failed"] and visit.engine is not None:

@@ -25,7 +25,7 @@ def capture(video):
     settings.video = str(folder / video)
     start = time.monotonic()
     try:
-        outcome = sorted(bpy.ops.swingtwist.capture())
+        outcome = sorted(bpy.ops.mocap.capture())
     except RuntimeError as error:  # how a script sees an operator's error report
         outcome = str(error)
     return {
@@ -55,7 +55,7 @@ told["heads"] = heads
 told["job"] = json.loads(armature["swingtwist_cleanup"])["job"]
 told["left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
-bpy.ops.swingtwist.export(filepath=str(folder / "exported.fbx"))
+bpy.ops.mocap.export(filepath=str(folder / "exported.fbx"))
 told["after_export"] = [
     scene.name,
     armature.name,
@@ -63,21 +63,21 @@ told["after_export"] = [
     scene.frame_start,
     scene.frame_end,
 ]
-bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_4.npz"), bone_names="mixamo", root_motion="off")
+bpy.ops.mocap.import_motion(filepath=str(folder / "motion_4.npz"), bone_names="mixamo", root_motion="off")
 told["imported"] = [bone.name for bone in bpy.data.objects["motion_4"].data.bones][:2]
 try:
-    bpy.ops.swingtwist.import_motion(filepath=str(folder / "fail.mp4"))
+    bpy.ops.mocap.import_motion(filepath=str(folder / "fail.mp4"))
 except RuntimeError as error:
     told["bad_import"] = str(error)
-told["foreign"] = sorted(bpy.ops.swingtwist.import_motion(filepath=str(folder / "result.pkl"), fps="25", up="z"))
+told["foreign"] = sorted(bpy.ops.mocap.import_motion(filepath=str(folder / "result.pkl"), fps="25", up="z"))
 told["foreign_objects"] = sorted(thing.name for thing in bpy.data.objects if thing.name.startswith("result"))
 told["foreign_arguments"] = json.loads(Path(os.environ["FAKE_ENGINE_ARGUMENTS"]).read_text())
 told["foreign_left_over"] = [entry.name for entry in Path(bpy.app.tempdir).iterdir()]
 
 # Whatever a user or a script can set says what it does.
 told["without_tip"] = []
-for name in dir(bpy.ops.swingtwist):
-    operator = getattr(bpy.ops.swingtwist, name).get_rna_type()
+for name in dir(bpy.ops.mocap):
+    operator = getattr(bpy.ops.mocap, name).get_rna_type()
     told["without_tip"] += [name] if not operator.description else []
     told["without_tip"] += [
         f"{name}.{one.identifier}"

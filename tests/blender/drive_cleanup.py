@@ -25,7 +25,7 @@ import swingtwist.stored_motion as stored_motion  # noqa: E402
 
 told = {}
 scene = bpy.context.scene
-bpy.ops.swingtwist.import_motion(filepath=str(job / "motion_4.npz"), start_frame=11)
+bpy.ops.mocap.import_motion(filepath=str(job / "motion_4.npz"), start_frame=11)
 armature = bpy.context.object
 panel = bpy.context.window_manager.swingtwist_cleanup
 
@@ -52,7 +52,7 @@ def look():
 
 def refine(**settings):
     try:
-        outcome = sorted(bpy.ops.swingtwist.refine(**settings))
+        outcome = sorted(bpy.ops.mocap.refine(**settings))
     except RuntimeError as error:  # how a script sees an operator's error report
         outcome = str(error)
     return {"outcome": outcome, **look()}
@@ -75,28 +75,28 @@ keyframes.write_steps(armature, curve.data_path, [11.0, 30.0, 40.0], [0.0, 1.0, 
 told["edited"] = refine()
 told["still_edited"] = refine(smoothing="light")
 told["file"] = json.loads((job / "contacts.json").read_text())
-bpy.ops.swingtwist.reset_contacts()
+bpy.ops.mocap.reset_contacts()
 told["detected"] = look()
 
 scene.frame_set(26)
-bpy.ops.swingtwist.floor_here(side="left")
+bpy.ops.mocap.floor_here(side="left")
 scene.frame_set(56)
-bpy.ops.swingtwist.floor_here(side="right")
-bpy.ops.swingtwist.level_here()
+bpy.ops.mocap.floor_here(side="right")
+bpy.ops.mocap.level_here()
 told["corrections"] = [panel.floor_at, panel.level_at]
 panel.smooth_arms = 2.5
 told["pending"] = panel.smooth_arms
-bpy.ops.swingtwist.refine()
-bpy.ops.swingtwist.keep_cleanup()
+bpy.ops.mocap.refine()
+bpy.ops.mocap.keep_cleanup()
 new = bpy.context.window_manager.swingtwist
 told["kept_for_new"] = [new.smooth_arms, hasattr(new, "floor_at")]
-bpy.ops.swingtwist.reset_floor()
+bpy.ops.mocap.reset_floor()
 told["after_reset"] = [panel.floor_at, panel.level_at, panel.smooth_arms]
-bpy.ops.swingtwist.reset_cleanup()
+bpy.ops.mocap.reset_cleanup()
 told["all_reset"] = [panel.smoothing, panel.smooth_arms]
 
-bpy.ops.swingtwist.export(filepath=str(folder / "cleaned.fbx"))
-bpy.ops.swingtwist.export(filepath=str(folder / "cleaned.glb"))
+bpy.ops.mocap.export(filepath=str(folder / "cleaned.fbx"))
+bpy.ops.mocap.export(filepath=str(folder / "cleaned.glb"))
 bpy.ops.wm.save_as_mainfile(filepath=str(folder / "saved.blend"))
 pid = int((folder / "worker.pid").read_text())
 bpy.ops.wm.open_mainfile(filepath=str(folder / "saved.blend"))
@@ -118,9 +118,9 @@ shutil.copytree(job, used)
 state = json.loads(armature["swingtwist_cleanup"])
 armature["swingtwist_cleanup"] = json.dumps({**state, "job": str(used)})
 told["captures"] = old_captures.captures_of_this_blender().text
-bpy.ops.swingtwist.remove_captures()
+bpy.ops.mocap.remove_captures()
 told["captures_left"] = sorted(path.name for path in kept.iterdir())
-bpy.ops.swingtwist.remove_captures(also_used=True)
+bpy.ops.mocap.remove_captures(also_used=True)
 told["captures_gone"] = sorted(path.name for path in kept.iterdir())
 armature["swingtwist_cleanup"] = json.dumps(state)
 shutil.rmtree(job)

@@ -17,7 +17,7 @@ bpy.ops.preferences.addon_install(filepath=package, overwrite=True)
 bpy.ops.preferences.addon_enable(module="swingtwist")
 bpy.context.preferences.addons["swingtwist"].preferences.engine = engine
 scene = bpy.context.scene
-export = bpy.ops.swingtwist.export
+export = bpy.ops.mocap.export
 told = {}
 
 
@@ -48,7 +48,7 @@ def everything():
     ]
 
 
-bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_1.npz"))
+bpy.ops.mocap.import_motion(filepath=str(folder / "motion_1.npz"))
 before = everything()
 for preset in ("generic", "unreal", "unity", "godot"):
     for ending in (".fbx", ".bvh"):
@@ -68,7 +68,7 @@ armature.pose.bones["L_Elbow"].rotation_quaternion = (0.5, 0.5, 0.5, 0.5)
 armature.pose.bones["L_Elbow"].keyframe_insert("rotation_quaternion", frame=10)
 export(filepath=str(folder / "edited.npz"))
 
-bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_2.npz"))
+bpy.ops.mocap.import_motion(filepath=str(folder / "motion_2.npz"))
 select("motion_1", "motion_2")
 export(filepath=str(folder / "duo.fbx"), people="together")
 export(filepath=str(folder / "solo.fbx"), people="each", preset="unreal")
@@ -103,7 +103,7 @@ told["hero_unchanged"] = everything() == before
 told["hero_bvh"] = attempt(export, filepath=str(folder / "hero.bvh"))
 told["obj"] = attempt(export, filepath=str(folder / "hero.obj"))
 
-jobs = bpy.ops.swingtwist.export_jobs
+jobs = bpy.ops.mocap.export_jobs
 told["no_jobs"] = attempt(jobs, directory=str(folder / "none"))
 told["jobs"] = attempt(
     jobs, directory=str(folder / "jobs"), out=str(folder / "out"), preset="unreal", kind=".fbx", people="each"

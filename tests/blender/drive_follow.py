@@ -45,24 +45,24 @@ def look(frame=20):
 
 
 heroes = [build("Plain"), build("Strip"), build("Edited"), build("Other")]
-bpy.ops.swingtwist.import_motion(filepath=str(folder / "clip ü.mocap" / "motion_4.npz"), start_frame=11)
+bpy.ops.mocap.import_motion(filepath=str(folder / "clip ü.mocap" / "motion_4.npz"), start_frame=11)
 person = bpy.context.object
 for hero in heroes[:3]:
-    bpy.ops.swingtwist.retarget(
+    bpy.ops.mocap.retarget(
         target=hero.name, source=person.name, start_frame=11, plant_feet=False, as_strip=hero.name == "Strip"
     )
 file = str(folder / "clip ü.mocap" / "motion_4.npz")
-bpy.ops.swingtwist.retarget(target="Other", motion=file, start_frame=11, plant_feet=False)
+bpy.ops.mocap.retarget(target="Other", motion=file, start_frame=11, plant_feet=False)
 curve = keyframes.curves_of(heroes[2].animation_data.action)[0]
 curve.keyframe_points[3].co[1] += 0.25
 told["before"] = look()
 bpy.context.view_layer.objects.active = person
-told["refined"] = sorted(bpy.ops.swingtwist.refine(smoothing="heavy"))
+told["refined"] = sorted(bpy.ops.mocap.refine(smoothing="heavy"))
 told["after"] = look()
-told["updated"] = sorted(bpy.ops.swingtwist.update_characters(target="Edited"))
+told["updated"] = sorted(bpy.ops.mocap.update_characters(target="Edited"))
 told["forced"] = look()
 try:
-    bpy.ops.swingtwist.update_characters(target="Other")
+    bpy.ops.mocap.update_characters(target="Other")
 except RuntimeError as error:
     told["nothing_to_follow"] = str(error)
 bpy.ops.wm.save_as_mainfile(filepath=str(folder / "saved.blend"))
@@ -70,7 +70,7 @@ bpy.ops.wm.open_mainfile(filepath=str(folder / "saved.blend"))
 scene = bpy.context.scene
 heroes = [bpy.data.objects[name] for name in ("Plain", "Strip", "Edited", "Other")]
 bpy.context.view_layer.objects.active = next(thing for thing in scene.objects if thing.get("swingtwist_cleanup"))
-bpy.ops.swingtwist.refine(smoothing="default")
+bpy.ops.mocap.refine(smoothing="default")
 told["reopened"] = look()
 bpy.ops.preferences.addon_disable(module="swingtwist")
 print("TOLD " + json.dumps(told), flush=True)

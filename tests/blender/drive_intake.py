@@ -52,7 +52,7 @@ settings.video = str(folder / "fail.mp4")
 job = capture.start_capture(bpy.context)
 watcher = types.SimpleNamespace(_number=engine_jobs.session.watcher, report=lambda *told: reports.append(told))
 event = types.SimpleNamespace(type="MOUSEMOVE", value="NOTHING")
-modal = capture.SWINGTWIST_OT_watch_escape.modal
+modal = capture.MOCAP_OT_watch_escape.modal
 outcomes = [sorted(modal(watcher, bpy.context, event))]
 while engine_jobs.is_busy():
     engine_jobs.advance(bpy.context)
@@ -68,7 +68,7 @@ told["calls"] = until_half_way(job)
 told["half"] = everything()
 engine_jobs.session.intake.set_aside()  # what undo does
 told["undone"] = [*end(job), everything() == before, job.purpose.is_of_this_file]
-told["added"] = [sorted(bpy.ops.swingtwist.add_result(number=job.number)), everything()["objects"]]
+told["added"] = [sorted(bpy.ops.mocap.add_result(number=job.number)), everything()["objects"]]
 
 # Another file is opened half-way, in which somebody has the same name.
 bpy.ops.wm.save_as_mainfile(filepath=str(folder / "namesake.blend"))
@@ -110,7 +110,7 @@ place = Path(json.loads(armature["swingtwist_cleanup"])["job"])
 settings_told = {"slow_motion": 1.0, "start": 0.0}
 place.joinpath("job.json").write_text(json.dumps({"video": sample, "clip": {"fps": "30"}, "settings": settings_told}))
 os.environ["FAKE_ENGINE_OVERLAY"] = sample
-told["overlay"] = [sorted(bpy.ops.swingtwist.add_camera(overlay=True)), engine_jobs.queue.jobs[-1].message]
+told["overlay"] = [sorted(bpy.ops.mocap.add_camera(overlay=True)), engine_jobs.queue.jobs[-1].message]
 backgrounds = bpy.context.scene.camera.data.background_images
 told["shown"] = [Path(one.clip.filepath).name for one in backgrounds if one.clip]
 shutil.rmtree(place)

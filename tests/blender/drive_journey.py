@@ -39,7 +39,7 @@ def step_install():
 
 def step_capture():
     bpy.context.window_manager.swingtwist.video = video
-    bpy.ops.swingtwist.capture()
+    bpy.ops.mocap.capture()
     captured = [thing for thing in bpy.context.scene.objects if "swingtwist_cleanup" in thing]
     expect("one captured person or more", captured)
     kept["person"] = captured[0].name
@@ -49,7 +49,7 @@ def step_capture():
 def step_refine():
     armature = select(kept["person"])
     before, actions = highest_bend(armature), len(bpy.data.actions)
-    bpy.ops.swingtwist.refine(smoothing="heavy")
+    bpy.ops.mocap.refine(smoothing="heavy")
     expect("another motion", highest_bend(armature) != before)
     expect("the same action", len(bpy.data.actions) == actions)
 
@@ -65,7 +65,7 @@ def step_save():
 
 def step_retarget():
     hero = build_character(json.loads(Path(character).read_text(encoding="utf-8")))
-    bpy.ops.swingtwist.retarget(target=hero.name, source=kept["person"])
+    bpy.ops.mocap.retarget(target=hero.name, source=kept["person"])
     keyframes = importlib.import_module(kept["module"] + ".keyframes")
     expect("a keyed character", len(keyframes.curves_of(hero.animation_data.action)) > 60)
     expect("a character that moves", travel(hero) > 0.05)
@@ -75,7 +75,7 @@ def step_retarget():
 def step_export():
     for name, suffix in ((kept["hero"], "fbx"), (kept["person"], "fbx"), (kept["person"], "glb")):
         select(name)
-        bpy.ops.swingtwist.export(filepath=str(out / f"{name}.{suffix}"))
+        bpy.ops.mocap.export(filepath=str(out / f"{name}.{suffix}"))
 
 
 def step_import():

@@ -45,39 +45,39 @@ facts = engine_jobs.video_facts(bpy.context, wait_for_them=True)
 told["facts"] = [facts.width, facts.height, str(facts.fps), facts.frames]
 settings.range_unit, settings.first_video_frame, settings.last_video_frame = "FRAMES", 31, 90
 settings.slow_motion = 2.0
-bpy.ops.swingtwist.find_people()
+bpy.ops.mocap.find_people()
 told["tracks"] = [[track.person_id, track.chosen] for track in settings.tracks]
 bpy.context.scene.frame_set(13)
 settings.track = 1
-bpy.ops.swingtwist.split_track()
+bpy.ops.mocap.split_track()
 told["after_split"] = numbers()
 settings.tracks[2].chosen = True
-bpy.ops.swingtwist.merge_tracks()
+bpy.ops.mocap.merge_tracks()
 told["after_merge"] = numbers()
-bpy.ops.swingtwist.undo_track_edit()
+bpy.ops.mocap.undo_track_edit()
 told["after_undo"] = numbers()
 
 chosen = [track.chosen for track in settings.tracks]
 for track in settings.tracks:
     track.chosen = False
-told["nobody"] = attempt(bpy.ops.swingtwist.capture)
+told["nobody"] = attempt(bpy.ops.mocap.capture)
 for track, value in zip(settings.tracks, chosen, strict=True):
     track.chosen = value
 settings.lens, settings.focal_mm = "FOCAL", 50.0
-told["captured"] = attempt(bpy.ops.swingtwist.capture)
+told["captured"] = attempt(bpy.ops.mocap.capture)
 settings.video = str(folder / "vfr.mp4")
-told["vfr"] = attempt(bpy.ops.swingtwist.capture)
+told["vfr"] = attempt(bpy.ops.mocap.capture)
 settings.range_unit, settings.people = "ALL", "LARGEST"
 settings.video = str(folder / "garbage.mp4")
 told["before_garbage"] = names()
-told["garbage"] = {"outcome": attempt(bpy.ops.swingtwist.capture), "objects": names()}
+told["garbage"] = {"outcome": attempt(bpy.ops.mocap.capture), "objects": names()}
 settings.body = "SMPL"
-told["no_smpl"] = attempt(bpy.ops.swingtwist.capture)
+told["no_smpl"] = attempt(bpy.ops.mocap.capture)
 settings.body = "OPEN"
 
 # What a script gives holds for once.
 told["given"] = attempt(
-    bpy.ops.swingtwist.capture,
+    bpy.ops.mocap.capture,
     video=str(folder / "clip ü.mp4"),
     people="ALL",
     lens="FOV",
@@ -93,7 +93,7 @@ told["panel_after"] = [settings.video[-11:], settings.people, settings.smoothing
 told["given_bones"] = "mixamorig:Hips" in bpy.context.object.data.bones
 
 settings.smoothing = "heavy"
-bpy.ops.swingtwist.save_defaults()
+bpy.ops.mocap.save_defaults()
 kept = [settings.smoothing]
 settings.smoothing = "default"
 kept.append(settings.smoothing)
@@ -101,7 +101,7 @@ from swingtwist import user_defaults  # noqa: E402
 
 user_defaults.apply_defaults(bpy.context)
 kept.append(settings.smoothing)
-bpy.ops.swingtwist.restore_defaults()
+bpy.ops.mocap.restore_defaults()
 told["defaults"] = [*kept, settings.smoothing]
 
 # A clip of this file, and the lens of its camera.
@@ -118,7 +118,7 @@ for rate in (24, 60):
 told["clip"] = [video_source.video_path(bpy.context), rates[0] == rates[1] != ""]
 told["lens"] = video_source.fov_deg(bpy.context, facts)
 bpy.context.scene.camera = None
-told["no_camera"] = attempt(bpy.ops.swingtwist.capture)
+told["no_camera"] = attempt(bpy.ops.mocap.capture)
 settings.source, settings.lens = "FILE", "FOV"
 bpy.data.cameras.remove(lens)
 
@@ -128,15 +128,15 @@ job = capture.start_capture(bpy.context)
 bpy.ops.wm.read_homefile(use_empty=True)
 engine_jobs.wait(bpy.context, job)
 told["after_new"] = [job.state.value, job.message, names()]
-told["added"] = [attempt(bpy.ops.swingtwist.add_result, number=job.number), names()]
+told["added"] = [attempt(bpy.ops.mocap.add_result, number=job.number), names()]
 
 bpy.ops.wm.read_homefile(use_empty=True)
-bpy.ops.swingtwist.import_motion(filepath=str(folder / "motion_1.npz"), root_motion="full", start_frame=1)
+bpy.ops.mocap.import_motion(filepath=str(folder / "motion_1.npz"), root_motion="full", start_frame=1)
 armature = bpy.data.objects["motion_1"]
 armature.location = (1.0, 2.0, 0.5)
 armature.rotation_euler = (0.1, 0.0, 1.0)
 bpy.context.view_layer.update()
-bpy.ops.swingtwist.add_camera()
+bpy.ops.mocap.add_camera()
 scene = bpy.context.scene
 told["size"] = [scene.render.resolution_x, scene.render.resolution_y]
 record = stored_motion.stored_motion(armature)

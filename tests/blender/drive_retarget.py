@@ -58,14 +58,14 @@ bones = json.loads((folder / "bones.json").read_text())
 modes = ["QUATERNION", "XYZ", "AXIS_ANGLE", "ZYX", "YXZ"]
 hero = build("Hero", bones, Matrix.Scale(0.01, 4) @ Matrix.Rotation(1.0, 4, "X"), modes)
 motion = str(folder / "motion.npz")
-retarget = bpy.ops.swingtwist.retarget
+retarget = bpy.ops.mocap.retarget
 
 told["nothing_captured"] = attempt(retarget, target="Hero")
 told["missing_file"] = attempt(retarget, target="Hero", motion=str(folder / "none.npz"))
 told["missing_target"] = attempt(retarget, target="Nobody", motion=motion)
 cube = build("Cube", [("a", None, (0, 0, 0), (0, 0, 1)), ("b", "a", (0, 0, 1), (0, 0, 2))])
 told["no_humanoid"] = attempt(retarget, target="Cube", motion=motion)
-bpy.ops.swingtwist.import_motion(filepath=motion)
+bpy.ops.mocap.import_motion(filepath=motion)
 told["itself"] = attempt(retarget, target="motion", source="motion")
 bad = json.loads((folder / "preset.json").read_text())
 bad["bones"]["pelvis"] = []
@@ -81,7 +81,7 @@ told["no_human_bones"] = attempt(retarget, target="Hero", motion=motion, preset=
 told["animated_by_mistake"] = [name for name in clean() if name != "motion"]
 told["actions_by_mistake"] = len(bpy.data.actions) - 1
 
-told["recognised"] = [attempt(bpy.ops.swingtwist.recognise_character, target="Hero"), hero.swingtwist_character.kind]
+told["recognised"] = [attempt(bpy.ops.mocap.recognise_character, target="Hero"), hero.swingtwist_character.kind]
 told["done"] = attempt(retarget, target="Hero", source="motion", plant_feet=False)
 told["action"] = hero.animation_data.action.name
 told["heads"] = {frame: evaluated(hero, frame) for frame in (1, 20, 45)}
@@ -96,10 +96,10 @@ told["strip"] = attempt(retarget, target="Hero", motion=motion, plant_feet=False
 told["strips"] = [strip.frame_start for track in hero.animation_data.nla_tracks for strip in track.strips]
 told["strip_heads"] = {20: evaluated(hero, 30)}
 saved = folder / "saved.json"
-told["saved"] = attempt(bpy.ops.swingtwist.save_bone_mapping, target="Hero", filepath=str(saved))
-told["loaded"] = attempt(bpy.ops.swingtwist.load_bone_mapping, target="Hero", filepath=str(saved))
+told["saved"] = attempt(bpy.ops.mocap.save_bone_mapping, target="Hero", filepath=str(saved))
+told["loaded"] = attempt(bpy.ops.mocap.load_bone_mapping, target="Hero", filepath=str(saved))
 told["kind_after_loading"] = hero.swingtwist_character.kind
-told["vrm"] = attempt(bpy.ops.swingtwist.load_bone_mapping, target="Hero", filepath=str(folder / "hero.gltf"))
+told["vrm"] = attempt(bpy.ops.mocap.load_bone_mapping, target="Hero", filepath=str(folder / "hero.gltf"))
 told["kind_of_vrm"] = hero.swingtwist_character.kind
 held = build("Held", [(name, parent, Vector(head) / 100, Vector(tail) / 100) for name, parent, head, tail in bones])
 for side in "lr":

@@ -42,19 +42,19 @@ before = files_of_addon()
 told = {"home": str(location.engine_home().folder), "engine_before": location.engine_path(bpy.context)}
 preferences.setup_python = python
 preferences.wheels_folder = os.path.join(wheels, "none")
-told["no_wheels"] = attempt(bpy.ops.swingtwist.setup_engine)
+told["no_wheels"] = attempt(bpy.ops.mocap.setup_engine)
 if not getattr(bpy.app, "online_access", True):
     preferences.wheels_folder = ""
-    told["offline"] = attempt(bpy.ops.swingtwist.setup_engine)
+    told["offline"] = attempt(bpy.ops.mocap.setup_engine)
 preferences.wheels_folder = wheels
-told["setup"] = attempt(bpy.ops.swingtwist.setup_engine)
+told["setup"] = attempt(bpy.ops.mocap.setup_engine)
 told["engine"] = location.engine_path(bpy.context)
-told["check"] = attempt(bpy.ops.swingtwist.check_engine)
+told["check"] = attempt(bpy.ops.mocap.check_engine)
 told["written_beside_the_code"] = [name for name in files_of_addon() if name not in before]
-told["remove"] = attempt(bpy.ops.swingtwist.remove_engine)
+told["remove"] = attempt(bpy.ops.mocap.remove_engine)
 told["left"] = Path(told["home"]).exists()
 preferences.engine = os.path.dirname(os.path.dirname(told["engine"]))
-told["named"] = attempt(bpy.ops.swingtwist.check_engine)
+told["named"] = attempt(bpy.ops.mocap.check_engine)
 bpy.ops.preferences.addon_disable(module=name)
 print("TOLD " + json.dumps(told), flush=True)
 os._exit(0)
