@@ -11,6 +11,9 @@ from ..poses import BLAZEPOSE
 LANDMARK_FEATURES = 7
 """Numbers that describe one landmark: x, y, score, the detector's own x, y, z, and whether there are such."""
 
+OWN_DEPTH = slice(3, LANDMARK_FEATURES)
+"""Those of a landmark that come from the detector's own three dimensions; all zero where it has none."""
+
 FRAME_FEATURES = 6
 """Numbers that describe one frame: bearing x, y, log spread, and the speed of the three."""
 

@@ -17,7 +17,7 @@ from ..confidence import confidence_of
 from ..errors import InputError, MissingTool
 from ..poses import BLAZEPOSE_NAMES, LandmarkSequence, LearnedMovement, PoseSequence
 from .geometric import UNSEEN_IN_PICTURE
-from .landmark_features import Features, attention_mask, extract_features
+from .landmark_features import OWN_DEPTH, Features, attention_mask, extract_features
 from .landmark_scores import joint_scores, landmark_scores
 
 LEAF_JOINTS = tuple(JOINT[name] for name in ("head", "left_foot", "right_foot", "left_hand", "right_hand"))
@@ -61,7 +61,8 @@ class WindowConfig:
     frames     of a window;  overlap  frames that neighbouring windows share, in which they are blended
     batch      windows that go through the network at once; bounds the memory
     causal     no frame is decided by later ones
-    mirrored   the network also sees everyone in a mirror, and both answers count half: truer, twice the work
+    mirrored   the network also sees everyone in a mirror and without the detector's own 3-D landmarks, which deceive as
+               often as they help, and both answers count half: truer, twice the work
     threads    of the runtime; 0 lets it choose
     """
 
@@ -174,6 +175,7 @@ class LandmarkTransformerLifter:
         outputs = dict(zip(_OUTPUTS, self._session.run(_OUTPUTS, arrays), strict=True))
         if self.config.mirrored:
             seen = arrays | {name: mirror_features(name, arrays[name]) for name in ("landmarks", "frame")}
+            seen["landmarks"][..., OWN_DEPTH] = 0.0
             for name, value in zip(_OUTPUTS, self._session.run(_OUTPUTS, seen), strict=True):
                 outputs[name] = 0.5 * (outputs[name] + mirror_output(name, value))
         return outputs

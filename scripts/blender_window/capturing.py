@@ -55,7 +55,7 @@ def find_people(visit: Visit) -> None:
 def capture(visit: Visit) -> None:
     """Press Capture Motion; the live armature has to move while the engine works, and a keyed one to be left."""
     seat = visit.seat
-    start = _begin_capture(visit)
+    start, _ = _begin_capture(visit)
     poses: list[list[float]] = []
     said: list[str] = []
     while jobs := _open_jobs(seat):
@@ -100,7 +100,7 @@ def cancel(visit: Visit) -> None:
     for way, number in (("Esc", 0), ("Cancel", 1)):
         # Of another range nothing is known yet, so that there is enough to do.
         seat.fill(seat.find(".swingtwist.end_s"), f"{4.5 + 0.1 * number:.1f}")
-        _begin_capture(visit)
+        _, pressed = _begin_capture(visit)
         seat.wait("live armature", lambda: seat.ask("live"), 120.0)
         engines = _capturing(seat)
         if not engines:
@@ -116,7 +116,7 @@ def cancel(visit: Visit) -> None:
             start = time.monotonic()
             seat.screen.key("Return")
         else:
-            seat.find("mocap.cancel")
+            seat.find("mocap.cancel", below=pressed)
             seat.ask("longest_s")
             start = time.monotonic()
             seat.screen.click()
@@ -151,16 +151,16 @@ def _turn_to_tab(visit: Visit) -> None:
     raise Failed("the sidebar has no tab of the add-on")
 
 
-def _begin_capture(visit: Visit) -> float:
-    """Press Capture Motion; the moment of it."""
+def _begin_capture(visit: Visit) -> tuple[float, float]:
+    """Press Capture Motion; the moment of it, and how far down the screen the button is."""
     seat = visit.seat
     before = max((job["number"] for job in seat.ask("jobs")), default=0)
-    seat.press("mocap.capture(")
+    _, height = seat.press("mocap.capture(")
     start = time.monotonic()
     seat.ask("longest_s")
     seat.wait("job", lambda: any(job["number"] > before and job["open"] for job in seat.ask("jobs")), 10.0, 0.02)
     seat.hover("VIEW_3D", x=0.4)
-    return start
+    return start, height
 
 
 def _open_jobs(seat: Seat) -> list[dict[str, Any]]:

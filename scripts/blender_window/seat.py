@@ -91,20 +91,27 @@ class Seat:
         return place
 
     def find(
-        self, wanted: str, area: str = "VIEW_3D", region: str = "UI", across: Sequence[float] = ACROSS
+        self,
+        wanted: str,
+        area: str = "VIEW_3D",
+        region: str = "UI",
+        across: Sequence[float] = ACROSS,
+        below: float = 0.0,
     ) -> tuple[float, float]:
         """Move the mouse down a region, scrolling, until the button under it is of `wanted`; a place on it.
 
         wanted: part of the path of its property or of its operator's call, both as Blender copies them; across: where
-        in the region's width it is looked for, as shares of the width, or as pixels from 1 on.
+        in the region's width it is looked for, as shares of the width, or as pixels from 1 on; below: where on the
+        screen to begin, for those in a hurry.
         """
         seen: set[str] = set()
         while True:
-            found = self._find_in_view(wanted, area, region, across, seen)
+            found = self._find_in_view(wanted, area, region, across, seen, below)
             if found is not None:
                 return found
             if not self._scroll(area, region, 20):
                 break
+            below = 0.0
         while self._scroll(area, region, -60):
             pass
         while True:
@@ -194,11 +201,11 @@ class Seat:
         return bool(self.ask("drawn", panel=panel) > before)
 
     def _find_in_view(
-        self, wanted: str, area: str, region: str, across: Sequence[float], seen: set[str]
+        self, wanted: str, area: str, region: str, across: Sequence[float], seen: set[str], below: float = 0.0
     ) -> tuple[float, float] | None:
         left, top, width, height = self.box(area, region)
         for share in across:
-            x, y = left + (share if share >= 1 else width * share), top + 4.0
+            x, y = left + (share if share >= 1 else width * share), max(top + 4.0, below)
             while y < top + height:
                 self.screen.move(x, y)
                 told = self.ask("hovered", area=area, region=region)

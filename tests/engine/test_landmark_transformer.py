@@ -14,6 +14,7 @@ from engine.lifting.landmark_transformer import (
     LANDMARK_MODEL_FILE,
     LandmarkTransformerLifter,
     WindowConfig,
+    mirror_features,
     shipped_lifter,
 )
 from engine.poses import BLAZEPOSE_NAMES, LandmarkSequence
@@ -316,15 +317,12 @@ def test_a_person_in_a_mirror_is_lifted_as_the_mirrored_person(exported: Path) -
     sequence, camera = _sequence(12)
     names = [{"mouth_left": "left_mouth", "mouth_right": "right_mouth"}.get(name, name) for name in BLAZEPOSE_NAMES]
     other, joints = list(mirrored_names(names)), list(mirrored_names(SMPL_JOINT_NAMES))
-    world = np.random.default_rng(0).normal(0, 0.3, (12, 33, 3))
     flip = np.array([-1.0, 1.0, 1.0])
     results = []
-    for points, own in (
-        (sequence.landmarks_2d, world),
-        (sequence.landmarks_2d[:, other] * [-1, 1] + [1280, 0], world[:, other] * flip),
-    ):
+    nothing = np.full((12, 33, 3), np.nan)
+    for points in (sequence.landmarks_2d, sequence.landmarks_2d[:, other] * [-1, 1] + [1280, 0]):
         seen = LandmarkSequence(
-            3, sequence.frame_indices, sequence.times_s, points, own, sequence.scores, sequence.boxes_xyxy
+            3, sequence.frame_indices, sequence.times_s, points, nothing, sequence.scores, sequence.boxes_xyxy
         )
         results.append(LandmarkTransformerLifter(exported).estimate(seen, camera))
     one, two = results
@@ -335,6 +333,41 @@ def test_a_person_in_a_mirror_is_lifted_as_the_mirrored_person(exported: Path) -
     np.testing.assert_allclose(one.leaves, mirror @ two.leaves[:, [0, 2, 1, 4, 3]] @ mirror, atol=1e-5)
     np.testing.assert_allclose(one.gravity, two.gravity * flip, atol=1e-5)
     np.testing.assert_allclose(one.contacts, two.contacts[:, [2, 3, 0, 1]], atol=1e-5)
+
+
+def test_the_detectors_own_depth_is_read_once_of_two_times(exported: Path) -> None:
+    sequence, camera = _sequence(12)
+    world = np.random.default_rng(0).normal(0, 0.3, (12, 33, 3))
+    with_depth, without = (
+        LandmarkSequence(
+            3,
+            sequence.frame_indices,
+            sequence.times_s,
+            sequence.landmarks_2d,
+            own,
+            sequence.scores,
+            sequence.boxes_xyxy,
+        )
+        for own in (world, np.full_like(world, np.nan))
+    )
+    once, both = (LandmarkTransformerLifter(exported, WindowConfig(mirrored=m)) for m in (False, True))
+    plain, blind = (once.estimate(seen, camera).joints for seen in (with_depth, without))
+    mixed, neither = (both.estimate(seen, camera).joints for seen in (with_depth, without))
+    assert np.abs(plain - blind).max() > 1e-3
+    mirrored_blind = 2.0 * neither - blind
+    np.testing.assert_allclose(mixed, 0.5 * (plain + mirrored_blind), atol=1e-5)
+
+
+def test_features_of_a_mirror_image_are_mirrored() -> None:
+    rng = np.random.default_rng(0)
+    rays, scores, world = rng.normal(0, 0.2, (12, 33, 2)), rng.random((12, 33)), rng.normal(0, 0.3, (12, 33, 3))
+    names = [{"mouth_left": "left_mouth", "mouth_right": "right_mouth"}.get(name, name) for name in BLAZEPOSE_NAMES]
+    other = list(mirrored_names(names))
+    seen, times = np.ones(12, bool), np.arange(12) / 30.0
+    one = extract_features(rays, scores, world, times, seen)
+    two = extract_features(rays[:, other] * [-1, 1], scores[:, other], world[:, other] * [-1, 1, 1], times, seen)
+    np.testing.assert_allclose(mirror_features("landmarks", one.landmarks), two.landmarks, atol=1e-5)
+    np.testing.assert_allclose(mirror_features("frame", one.frame), two.frame, atol=1e-5)
 
 
 def test_a_missing_network_is_named(tmp_path: Path) -> None:
