@@ -116,7 +116,9 @@ def cancel(visit: Visit) -> None:
             start = time.monotonic()
             seat.screen.key("Return")
         else:
-            seat.find("mocap.cancel", below=pressed)
+            # It is there for seconds only, below the jobs that ended.
+            ended = sum(not job["open"] for job in seat.ask("jobs"))
+            seat.find("mocap.cancel", below=pressed + 90 + 50 * ended)
             seat.ask("longest_s")
             start = time.monotonic()
             seat.screen.click()

@@ -211,7 +211,7 @@ class Seat:
                 told = self.ask("hovered", area=area, region=region)
                 seen.add(told)
                 # A slow Blender answers for where the mouse was before.
-                for place in (y, y - _STEP_PX, y - 2 * _STEP_PX) if wanted in told else ():
+                for place in [y - back * _STEP_PX for back in range(6)] if wanted in told else ():
                     self.screen.move(x, place)
                     self.settle()
                     if wanted in self.ask("hovered", area=area, region=region):
