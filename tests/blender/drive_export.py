@@ -92,6 +92,7 @@ skin.vertex_groups.new(name="low").add((0, 1, 2), 1.0, "REPLACE")
 skin.parent = hero
 skin.modifiers.new("Armature", "ARMATURE").object = hero
 hero.scale, hero.location = (0.01, 0.01, 0.01), (2.0, 0.0, 0.0)
+scene.render.fps, scene.render.fps_base = 30, 1.0  # the scene kept the rate of the first captured person
 for frame, place in ((1, 0.0), (11, 50.0)):
     hero.pose.bones["low"].location = (place, 0.0, 0.0)
     hero.pose.bones["low"].keyframe_insert("location", frame=frame)
