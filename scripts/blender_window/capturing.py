@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PANEL = "window_manager.swingtwist"
 _CAPTURE_LIMIT_S, _CANCEL_LIMIT_S = 600.0, 2.0
-_LIVE_POSES = 4
+_LIVE_POSES = 3  # in a quiet computer the whole capture is over in 4 s
 
 
 def choose_video(visit: Visit) -> None:
