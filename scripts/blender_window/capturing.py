@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _PANEL = "window_manager.swingtwist"
 _CAPTURE_LIMIT_S, _CANCEL_LIMIT_S = 600.0, 2.0
-_LIVE_POSES = 3  # in a quiet computer the whole capture is over in 4 s
+_LIVE_POSES = 4
 
 
 def choose_video(visit: Visit) -> None:
@@ -55,6 +55,9 @@ def find_people(visit: Visit) -> None:
 def capture(visit: Visit) -> None:
     """Press Capture Motion; the live armature has to move while the engine works, and a keyed one to be left."""
     seat = visit.seat
+    # Of a range that nobody was looked for in nothing is known yet: the engine has to see the video again.
+    seat.choose(f"{_PANEL}.range_unit", "SECONDS", visit.shoot)
+    seat.fill(seat.find(".swingtwist.end_s"), "4.8")
     start, _ = _begin_capture(visit)
     poses: list[list[float]] = []
     said: list[str] = []
@@ -96,7 +99,6 @@ def cancel(visit: Visit) -> None:
     """Capture again with another range, and stop it: once with Esc and a yes, once with the button."""
     seat = visit.seat
     before = [thing["name"] for thing in seat.ask("objects")]
-    seat.choose(f"{_PANEL}.range_unit", "SECONDS", visit.shoot)
     for way, number in (("Esc", 0), ("Cancel", 1)):
         # Of another range nothing is known yet, so that there is enough to do.
         seat.fill(seat.find(".swingtwist.end_s"), f"{4.5 + 0.1 * number:.1f}")
