@@ -47,6 +47,7 @@ class LiftingScores:
 
     limbs  over LIMB_JOINTS, relative to the middle of the hips;  24  over all joints, relative to the pelvis
     skate  displacement of ankles and feet while the true ones stand, mm a frame, with the true root
+    drift  distance between the paths of the pelvis in the world from where both begin, mm per metre of the true one
     jitter divided by the truth's;  bones  standard deviation of the lengths over time
     calibration  (10, 2) mean expected and mean real distance of the joints in each tenth by what is expected, mm
     """
@@ -63,6 +64,7 @@ class LiftingScores:
     acceleration: float
     jitter: float
     skate: float
+    drift: float
     bones: float
     coverage: float
     frames_per_s: float
@@ -70,19 +72,17 @@ class LiftingScores:
 
 
 def read_sequences(
-    folder: Path, sight: Sight, count: int = 48, frames: int = 90, least_seen: float = 0.5
+    folder: Path, sight: Sight, split: Split = Split.TEST, frames: int = 90, least_seen: float = 0.5
 ) -> list[TrueSequence]:
-    """Sequences with truth: of a prepared folder its test motion as `sight` sees it; else rendered pairs.
+    """Sequences with truth: of a prepared folder the motion of a split as `sight` sees it; else rendered pairs.
 
-    count and frames say how many of the former, the same in every run; least_seen the part of the frames in which a
-    rendered person must be seen. Raises InputError for other folders.
+    Of the former every frame comes once, in stretches of at most `frames`, the same in every run; least_seen is the
+    part of the frames in which a rendered person must be seen. Raises InputError for other folders.
     """
     if (folder / CORPUS_FILE).is_file():
-        sampler = WindowSampler(folder, Split.TEST, seed=7, window=frames, augment=False)
         sequences = []
-        for step in range(count):
-            batch = sampler.batch(1, step=step)
-            seen = sight(batch, np.random.default_rng((7, step)))
+        for number, batch in enumerate(WindowSampler(folder, split, seed=7, window=frames).stretches()):
+            seen = sight(batch, np.random.default_rng((7, number)))
             sequences.append(_sequence({name: value[0] for name, value in batch.items()}, *(part[0] for part in seen)))
         return sequences
     paths = sorted(folder.glob("*.npz"))
@@ -179,11 +179,11 @@ def format_lifting(rows: Sequence[LiftingScores]) -> str:
     """The rows as one table; "-" where a method does not answer."""
     titles = (
         "limbs_mpjpe", "limbs_pa", "mpjpe", "pa", "angle", "swing", "twist", "root_angle", "acceleration", "jitter",
-        "skate", "bones", "coverage", "frames_per_s",
+        "skate", "drift", "bones", "coverage", "frames_per_s",
     )  # fmt: skip
     heads = (
-        "MPJPE", "PA", "MPJPE24", "PA24", "angle", "swing", "twist", "root", "accel", "jitter", "skate", "bones",
-        "seen", "fps",
+        "MPJPE", "PA", "MPJPE24", "PA24", "angle", "swing", "twist", "root", "accel", "jitter", "skate", "drift",
+        "bones", "seen", "fps",
     )  # fmt: skip
     lines = ["".join([f"{'':<22}", *(f"{head:>9}" for head in heads)])]
     for row in rows:
@@ -229,6 +229,8 @@ def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> Lif
     parts: dict[str, list[np.ndarray]] = {}
     expected: list[np.ndarray] = []
     real: list[np.ndarray] = []
+    drifts_m: list[float] = []
+    paths_m: list[float] = []
     seconds, frames = 0.0, 0
     for sequence in sequences:
         began = time.perf_counter()
@@ -237,13 +239,18 @@ def _scores(name: str, method: Method, sequences: Sequence[TrueSequence]) -> Lif
         frames += len(sequence.joints)
         for key, values in _errors(answer, sequence).items():
             parts.setdefault(key, []).append(np.ravel(values))
+        drift_m, path_m = _drift(answer, sequence)
+        if np.isfinite(drift_m):
+            drifts_m.append(drift_m)
+            paths_m.append(path_m)
         if answer.expected_m is not None:
             expected.append(answer.expected_m[:, 1:].ravel())
             true = sequence.joints - sequence.joints[:, :1]
             real.append(metrics.position_errors(answer.joints, true)[:, 1:].ravel())
     means = {key: float(metrics.mean_present(np.concatenate(values))) for key, values in parts.items()}
     tenths = calibration(np.concatenate(expected), np.concatenate(real)) if expected else None
-    return LiftingScores(name=name, frames_per_s=frames / seconds, calibration=tenths, **means)
+    drift = 1e3 * sum(drifts_m) / sum(paths_m) if paths_m else float("nan")
+    return LiftingScores(name=name, frames_per_s=frames / seconds, drift=drift, calibration=tenths, **means)
 
 
 def calibration(expected_m: np.ndarray, real_m: np.ndarray, parts: int = 10) -> np.ndarray:
@@ -266,9 +273,7 @@ def _errors(answer: Answer, sequence: TrueSequence) -> dict[str, np.ndarray]:
     all_joints = np.where(whole[:, None, None], joints, np.nan)
     # Where the floor stands: the answer hung on the true root.
     feet = [JOINT[f"{side}_{part}"] for side in ("left", "right") for part in ("ankle", "foot")]
-    back = np.swapaxes(sequence.world_to_camera[:, :3, :3], 1, 2)
-    away = sequence.joints[:, :1] - sequence.world_to_camera[:, None, :3, 3]
-    skated, stood = (rotate(back[:, None], relative + away) for relative in (joints[:, feet], true[:, feet]))
+    skated, stood = (_in_world(sequence, sequence.joints[:, :1] + relative[:, feet]) for relative in (joints, true))
     true_jitter = metrics.jitter(limbs_true, times)
     errors = {
         "limbs_mpjpe": 1e3 * metrics.position_errors(limbs, limbs_true),
@@ -287,6 +292,18 @@ def _errors(answer: Answer, sequence: TrueSequence) -> dict[str, np.ndarray]:
         if answer.local_rotmats is None
         else _angles(np.where(seen[:, None, None, None], answer.local_rotmats, np.nan), sequence)
     )
+
+
+def _drift(answer: Answer, sequence: TrueSequence) -> tuple[float, float]:
+    """Mean distance, m, between the path of the pelvis in the world and the true one, and the length of that, m."""
+    found, true = (_in_world(sequence, path[:, None])[:, 0] for path in (answer.pelvis, sequence.joints[:, 0]))
+    return float(metrics.mean_present(metrics.root_drift(found, true))), metrics.path_length(true)
+
+
+def _in_world(sequence: TrueSequence, points: np.ndarray) -> np.ndarray:
+    """(T, N, 3) points in the camera frame, m, where the true camera of each frame says that they are."""
+    view = sequence.world_to_camera[:, None]
+    return rotate(np.swapaxes(view[..., :3, :3], -1, -2), points - view[..., :3, 3])
 
 
 def _angles(rotmats: np.ndarray, sequence: TrueSequence) -> dict[str, np.ndarray]:

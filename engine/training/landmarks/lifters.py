@@ -18,9 +18,11 @@ from engine.ik.solve import IKMode, solve_motion
 from engine.lifting import GeometricLifter
 from engine.lifting.body_fit import fit_to_body
 from engine.lifting.landmark_transformer import LandmarkTransformerLifter, WindowConfig
+from engine.lifting.placement import distance_of, turn_to_bearing
 from engine.lifting.window_fit import BodyFitConfig
 from engine.poses import BLAZEPOSE, LandmarkSequence, PoseSequence
-from rig.frames import WORLD_TO_CAMERA_UPRIGHT
+from engine.root import fit_root
+from rig.frames import WORLD_TO_CAMERA_UPRIGHT, rigid_transform
 from rig.skeleton import JOINT
 
 LIMB_JOINTS = tuple(
@@ -29,6 +31,8 @@ LIMB_JOINTS = tuple(
 """Joints that the detector marks itself, on which it can be compared with lifters."""
 
 LIMBS = [JOINT[name] for name in LIMB_JOINTS]
+_LIMB_LANDMARKS = [BLAZEPOSE[name] for name in LIMB_JOINTS]
+_HIPS = [LIMB_JOINTS.index("left_hip"), LIMB_JOINTS.index("right_hip")]
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,14 @@ class TrueSequence:
 class Answer:
     """joints (T, 24, 3) m relative to the pelvis, camera axes; NaN for what is missing or never answered.
 
+    pelvis (T, 3) m, camera frame, where the pelvis is; NaN where nothing tells.
     local_rotmats (T, 24, 3, 3) after inverse kinematics, the pelvis' in camera axes, or None.
     expected_m (T, 24) how far the method expects each joint to be from the truth, or None.
     """
 
     joints: np.ndarray
-    local_rotmats: np.ndarray | None
+    pelvis: np.ndarray
+    local_rotmats: np.ndarray | None = None
     expected_m: np.ndarray | None = None
 
 
@@ -84,7 +90,7 @@ def learned_method(
         betas = fit_betas(poses, body)
         if fit is not None:
             poses = fit_to_body(poses, camera, body.skeleton(betas), fit)
-        return Answer(poses.joints, _solved(poses, body, betas, mode), expected_error_m(poses.scores))
+        return Answer(poses.joints, *_solved(poses, camera, body, betas, mode), expected_error_m(poses.scores))
 
     return answer
 
@@ -97,16 +103,23 @@ def geometric_method() -> Method:
     def answer(sequence: TrueSequence) -> Answer:
         betas = fit_betas(mean.lift(sequence.landmarks, sequence.camera), body)
         poses = GeometricLifter(body.skeleton(betas)).lift(sequence.landmarks, sequence.camera)
-        return Answer(poses.joints, _solved(poses, body, betas))
+        return Answer(poses.joints, *_solved(poses, sequence.camera, body, betas))
 
     return answer
 
 
 def detector_method(sequence: TrueSequence) -> Answer:
-    """The detector's own world landmarks, as if the limbs' landmarks were their joints."""
-    joints = np.full((len(sequence.landmarks), 24, 3), np.nan)
-    joints[:, LIMBS] = sequence.landmarks.landmarks_3d[:, [BLAZEPOSE[name] for name in LIMB_JOINTS]]
-    return Answer(joints, None)
+    """The detector's own world landmarks, as if the limbs' landmarks were their joints; hips stand for the pelvis."""
+    landmarks = sequence.landmarks
+    joints = np.full((len(landmarks), 24, 3), np.nan)
+    joints[:, LIMBS] = landmarks.landmarks_3d[:, _LIMB_LANDMARKS]
+    seen = np.isfinite(joints[:, LIMBS]).all((1, 2)) & landmarks.seen
+    rays = sequence.camera.rays(landmarks.landmarks_2d[seen][:, _LIMB_LANDMARKS])
+    pelvis = np.full((len(landmarks), 3), np.nan)
+    turned = turn_to_bearing(joints[seen][:, LIMBS], rays.mean(axis=1))
+    pelvis[seen, 2] = distance_of(rays, turned, landmarks.scores[seen][:, _LIMB_LANDMARKS])
+    pelvis[seen, :2] = pelvis[seen, 2:] * rays[:, _HIPS].mean(axis=1)
+    return Answer(joints, pelvis)
 
 
 def martinez_method(weights: Path) -> Method:
@@ -137,25 +150,32 @@ def martinez_method(weights: Path) -> Method:
             joints = network(torch.from_numpy(features.landmarks[..., :2])).double().numpy()
         joints = np.where(seen[:, None, None], features.view.to_camera(joints), np.nan)
         count = len(landmarks)
+        keypoints = np.full((count, 24, 2), np.nan)
+        keypoints[:, LIMBS] = landmarks.landmarks_2d[:, _LIMB_LANDMARKS]
         poses = PoseSequence(
             person_id=landmarks.person_id,
             times_s=landmarks.times_s,
             joints=joints,
             twist=np.full((count, 23, 2), np.nan),
-            keypoints_2d=np.full((count, 24, 2), np.nan),
+            keypoints_2d=keypoints,
             scores=np.repeat(seen[:, None].astype(np.float64), 24, axis=1),
             leaf_rotmats=np.full((count, 24, 3, 3), np.nan),
         )
-        return Answer(joints, _solved(poses, body))
+        return Answer(joints, *_solved(poses, sequence.camera, body, fit_betas(poses, body)))
 
     return answer
 
 
 def _solved(
-    poses: PoseSequence, body: BodyModel, betas: np.ndarray | None = None, mode: IKMode = IKMode.ADAPTIVE
-) -> np.ndarray:
-    """(T, 24, 3, 3) local rotations, the pelvis' in camera axes."""
-    betas = fit_betas(poses, body) if betas is None else betas
-    rotmats = solve_motion(poses, body.skeleton(betas), betas, mode).local_rotmats()
+    poses: PoseSequence, camera: Camera, body: BodyModel, betas: np.ndarray, mode: IKMode = IKMode.ADAPTIVE
+) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 3) m, the pelvis in the camera frame, and (T, 24, 3, 3) local rotations, the pelvis' in camera axes."""
+    motion = solve_motion(poses, body.skeleton(betas), betas, mode)
+    rotmats = motion.local_rotmats()
     rotmats[:, 0] = WORLD_TO_CAMERA_UPRIGHT.T @ rotmats[:, 0]
-    return rotmats
+    level = camera.moved(rigid_transform(WORLD_TO_CAMERA_UPRIGHT, np.zeros(3)))
+    try:
+        pelvis = fit_root(motion, poses, level).joints()[:, 0] @ WORLD_TO_CAMERA_UPRIGHT.T
+    except InputError:  # too little was seen of the person
+        pelvis = np.full((len(poses), 3), np.nan)
+    return pelvis, rotmats

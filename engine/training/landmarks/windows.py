@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -141,7 +142,27 @@ class WindowSampler:
         rng = np.random.default_rng([*self._seed, step])
         times = draw_times(rng, count, self.window, self._fps)
         body = rng.integers(0, len(self._bodies.betas), count)
-        motions = self._changed(rng, times)
+        return self._filmed(rng, times, body, self._changed(rng, times))
+
+    def stretches(self) -> Iterator[dict[str, np.ndarray]]:
+        """Every frame of the split's motion once, as captured, before a camera and on a body drawn for each stretch.
+
+        Yields arrays like those of `batch` for one window after the other: clips at the motion's own rate, cut evenly
+        into as few stretches as are no longer than a window.
+        """
+        number = 0
+        for clip, length in enumerate(self._ends - self._starts):
+            for rows in np.array_split(np.arange(length), -(-length // self.window)):
+                rng = np.random.default_rng([*self._seed, number])
+                body = rng.integers(0, len(self._bodies.betas), 1)
+                motions = face_anywhere(self._at(np.array([clip]), rows[None].astype(np.float64)), rng)
+                yield self._filmed(rng, (rows - rows[0])[None] / CORPUS_FPS, body, motions)
+                number += 1
+
+    def _filmed(
+        self, rng: np.random.Generator, times: np.ndarray, body: np.ndarray, motions: Motions
+    ) -> dict[str, np.ndarray]:
+        """Windows at times (n, T) of people of bodies (n,), before cameras."""
         size = self._rest_joints[body, 0, 1] / self._stature
         posed, feet_low = self._stand(motions, body, size.astype(np.float32))
         cameras = draw_cameras(rng, times, posed[1], self._cameras)
@@ -180,8 +201,12 @@ class WindowSampler:
         begin = np.where(spare > 0, rng.random((count, 1)) * spare, rng.random((count, 1)) * last)
         place = begin + np.where(rng.random((count, 1)) < config.reversed_, place[:, -1:] - place, place)
         place = place % (2.0 * last)  # a clip that is too short goes back and forth
-        place = np.minimum(place, 2.0 * last - place)
-        first = np.minimum(place.astype(np.int64), (last - 1).astype(np.int64))
+        return self._at(clips, np.minimum(place, 2.0 * last - place))
+
+    def _at(self, clips: np.ndarray, place: np.ndarray) -> Motions:
+        """What clips (n,) show at places (n, T) from their start, frames, between which is interpolated."""
+        last = (self._ends - self._starts)[clips][:, None] - 1
+        first = np.minimum(place.astype(np.int64), last - 1)
         share = (place - first).astype(np.float32)[..., None]
         frame = first + self._starts[clips][:, None]
         store = self._corpus
@@ -194,7 +219,7 @@ class WindowSampler:
             np.ascontiguousarray(quats.transpose(3, 2, 0, 1)),
             np.ascontiguousarray(pelvis.transpose(2, 0, 1)),
             store.low[frame].transpose(2, 0, 1),
-            np.zeros(count, dtype=bool),
+            np.zeros(len(clips), dtype=bool),
         )
 
     def _stand(
