@@ -128,6 +128,10 @@ def build_parser() -> argparse.ArgumentParser:
     lifters.add_argument(
         "--ablations", action="store_true", help="also rows without parts of what surrounds the network"
     )
+    lifters.add_argument(
+        "--trained-without", nargs="+", default=(), metavar="PART=FILE",
+        help="also rows of networks trained without lens, learned-errors, roll or nothing (for comparison)",
+    )  # fmt: skip
     clip = kinds.add_parser("clip", help="capture a video and compare with its truth", formatter_class=_Formatter)
     clip.add_argument("video", help="video file")
     clip.add_argument("--truth", required=True, type=Path, help="npz with joint_names, joints_camera_m, times_s")

@@ -172,8 +172,10 @@ def _evaluate_parity(arguments: argparse.Namespace, reporter: CommandReporter) -
 
 def _evaluate_landmarks(arguments: argparse.Namespace, reporter: CommandReporter) -> int:
     from ..training.landmarks.evaluate import evaluate_folder
+    from ..training.landmarks.ingredients import network_without
 
-    print(evaluate_folder(arguments.data, arguments.network, arguments.martinez, arguments.ablations))
+    others = [network_without(text) for text in arguments.trained_without]
+    print(evaluate_folder(arguments.data, arguments.network, arguments.martinez, arguments.ablations, others))
     return 0
 
 

@@ -11,6 +11,7 @@ from prepared_motion import prepared_folder
 
 from engine.errors import InputError
 from engine.training.landmarks.evaluate import evaluate_folder, evaluate_methods, format_lifting, read_sequences
+from engine.training.landmarks.ingredients import Ingredient, network_without
 from engine.training.landmarks.lifters import LIMBS, Answer, TrueSequence, detector_method, geometric_method
 from engine.training.landmarks.motion_corpus import CORPUS_FILE, Corpus
 from engine.training.landmarks.sightings import WorldNoise, exact_sight, noisy_world
@@ -117,3 +118,11 @@ def test_one_table_has_all_rows_and_names_its_columns(sequences: list[TrueSequen
     assert second.split()[3:8] == ["-"] * 5
     with pytest.raises(InputError, match="neither prepared motion"):
         evaluate_folder(tmp_path)
+
+
+def test_a_network_is_named_with_what_its_training_lacked() -> None:
+    assert network_without("lens=a=b.onnx") == (Ingredient.LENS, Path("a=b.onnx"))
+    assert network_without("nothing=all.onnx") == (None, Path("all.onnx"))
+    for text in ("lens", "light=a.onnx", "roll="):
+        with pytest.raises(InputError, match="expected PART=FILE"):
+            network_without(text)

@@ -22,6 +22,7 @@ from rig.frames import rotate
 from rig.skeleton import JOINT, SMPL_PARENTS
 
 from .detector_errors import DetectorErrors
+from .ingredients import Ingredient
 from .lifters import (
     LIMBS,
     Answer,
@@ -100,12 +101,17 @@ def read_sequences(
 
 
 def evaluate_folder(
-    folder: Path, network: Path | None = None, martinez: Path | None = None, ablations: bool = False
+    folder: Path,
+    network: Path | None = None,
+    martinez: Path | None = None,
+    ablations: bool = False,
+    trained_without: Sequence[tuple[Ingredient | None, Path]] = (),
 ) -> str:
     """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in four ways.
 
     A folder that `render_occluded` fills gives curves. network: an ONNX file, by default the one that ships with the
-    program, where there is one; martinez: weights; ablations: also the network without parts of what surrounds it.
+    program, where there is one; martinez: weights; ablations: also the network without parts of what surrounds it;
+    trained_without: ONNX files of networks for whose training a part was left out, None for a whole one.
     """
     methods: dict[str, Method] = {}
     network = network or (LANDMARK_MODEL_FILE if LANDMARK_MODEL_FILE.is_file() else None)
@@ -124,6 +130,9 @@ def evaluate_folder(
             "unknown lens": learned_method(network, known_lens=False),
             "naive IK": learned_method(network, mode=IKMode.NAIVE),
         }
+    for part, path in trained_without:
+        left_out = "nothing" if part is None else part.value
+        methods[f"without {left_out}"] = learned_method(path, known_lens=part is not Ingredient.LENS)
     if martinez is not None:
         methods["martinez"] = martinez_method(martinez)
     with_world = methods | {"geometric": geometric_method(), "detector": detector_method}

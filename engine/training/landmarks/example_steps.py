@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +12,13 @@ from .augment import AugmentConfig
 from .cameras import CameraConfig
 from .detector_errors import DetectorErrors
 from .examples import Examples, make_examples
+from .ingredients import Ingredient
 from .rendered_pairs import RenderedPairs, blurred
 from .sightings import MixedSight, Sight
 from .windows import Split, WindowSampler
 
-_CHANGES = AugmentConfig(recombined=0.25, posed=0.15, disturbed=0.5)
+_CHANGES = AugmentConfig(posed=0.15, disturbed=0.65)
 _FPS = (10.0, 60.0)  # slow ones for the sake of windows of three seconds
-
-
-class Ingredient(Enum):
-    """Parts of the training that can be left out.
-
-    LENS            landmarks are bearings; without, every picture counts as taken by the usual lens
-    LEARNED_ERRORS  of the detector; without, plain noise in their place
-    ROLL            cameras that are tilted sideways; without, they are upright within ten degrees
-    """
-
-    LENS = "lens"
-    LEARNED_ERRORS = "learned-errors"
-    ROLL = "roll"
 
 
 @dataclass(frozen=True)

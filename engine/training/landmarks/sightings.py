@@ -66,7 +66,7 @@ class MixedSight:
     learned: float = 0.5
     plain: float = 0.35
     learned_world: bool = True
-    without_world: float = 0.25
+    without_world: float = 0.5
 
     def __call__(self, batch: dict[str, np.ndarray], rng: np.random.Generator) -> Sighting:
         """See Sight."""

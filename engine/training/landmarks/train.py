@@ -22,8 +22,9 @@ from engine.evaluation.metrics import mean_present, position_errors, procrustes_
 from rig.atomic_file import replacing
 
 from .detector_errors import DetectorErrors
-from .example_steps import ExampleSteps, Ingredient, TrainConfig, flat_arrays, training_sampler, training_sight
+from .example_steps import ExampleSteps, TrainConfig, flat_arrays, training_sampler, training_sight
 from .examples import make_examples
+from .ingredients import Ingredient
 from .losses import LossWeights, TruthTensors, losses
 from .martinez import MartinezNetwork
 from .model import LandmarkTransformer, ModelConfig
