@@ -78,7 +78,12 @@ def set_up_engine(visit: Visit) -> None:
 def _wait_for_engine(visit: Visit) -> dict[str, Any]:
     """Wait for the end of a set-up or check that was begun, with pictures of it; how the engine is."""
     seat, start, pictures = visit.seat, time.monotonic(), 0
-    seat.wait("begin of the engine's work", lambda: seat.ask("engine", module=visit.module)["running"], 10.0, 0.02)
+
+    def begun() -> bool:
+        told = seat.ask("engine", module=visit.module)
+        return bool(told["running"] or told["message"])  # what fails at once is over before anybody asks
+
+    seat.wait("begin of the engine's work", begun, 10.0, 0.02)
     while (state := seat.ask("engine", module=visit.module))["running"]:
         if time.monotonic() - start > _SET_UP_LIMIT_S:
             raise Failed(f"the engine's set-up did not end within {_SET_UP_LIMIT_S:g} s: {state['message']}")

@@ -95,8 +95,9 @@ def main() -> int:
         try:
             with sit_down(screen, arguments.blender, Path(scratch) / "user", shots / "blender.log") as seat:
                 say(f"Blender {seat.ask('version')}")
-                resolved = [path and path.resolve() for path in (arguments.video, arguments.engine, arguments.wheels)]
-                visit = Visit(seat, shots, package, *resolved)
+                # Not resolved: the Python of an environment is a link to one that lacks the engine.
+                whole = [path and path.absolute() for path in (arguments.video, arguments.engine, arguments.wheels)]
+                visit = Visit(seat, shots, package, *whole)
                 healthy = True
                 for name, step in _chosen(arguments.until):
                     healthy = go(visit, name, step) and healthy
