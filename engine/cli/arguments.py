@@ -132,6 +132,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--trained-without", nargs="+", default=(), metavar="PART=FILE",
         help="also rows of networks trained without lens, learned-errors, roll or nothing (for comparison)",
     )  # fmt: skip
+    lifters.add_argument(
+        "--every", type=int, default=1, metavar="N", help="use each Nth sequence only, for a quick look"
+    )
     clip = kinds.add_parser("clip", help="capture a video and compare with its truth", formatter_class=_Formatter)
     clip.add_argument("video", help="video file")
     clip.add_argument("--truth", required=True, type=Path, help="npz with joint_names, joints_camera_m, times_s")

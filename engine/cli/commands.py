@@ -175,7 +175,11 @@ def _evaluate_landmarks(arguments: argparse.Namespace, reporter: CommandReporter
     from ..training.landmarks.ingredients import network_without
 
     others = [network_without(text) for text in arguments.trained_without]
-    print(evaluate_folder(arguments.data, arguments.network, arguments.martinez, arguments.ablations, others))
+    print(
+        evaluate_folder(
+            arguments.data, arguments.network, arguments.martinez, arguments.ablations, others, arguments.every
+        )
+    )
     return 0
 
 

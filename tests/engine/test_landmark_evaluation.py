@@ -10,6 +10,7 @@ import pytest
 from prepared_motion import prepared_folder
 
 from engine.errors import InputError
+from engine.lifting.landmark_transformer import LANDMARK_MODEL_FILE
 from engine.training.landmarks.evaluate import evaluate_folder, evaluate_methods, format_lifting, read_sequences
 from engine.training.landmarks.ingredients import Ingredient, network_without
 from engine.training.landmarks.lifters import LIMBS, Answer, TrueSequence, detector_method, geometric_method
@@ -118,6 +119,8 @@ def test_one_table_has_all_rows_and_names_its_columns(sequences: list[TrueSequen
     assert second.split()[3:8] == ["-"] * 5
     with pytest.raises(InputError, match="neither prepared motion"):
         evaluate_folder(tmp_path)
+    with pytest.raises(InputError, match="--every 0"):
+        evaluate_folder(tmp_path, every=0)
 
 
 def test_a_network_is_named_with_what_its_training_lacked() -> None:
@@ -126,3 +129,13 @@ def test_a_network_is_named_with_what_its_training_lacked() -> None:
     for text in ("lens", "light=a.onnx", "roll="):
         with pytest.raises(InputError, match="expected PART=FILE"):
             network_without(text)
+
+
+def test_a_folder_is_evaluated_in_four_ways(folder: Path) -> None:
+    told = evaluate_folder(folder, trained_without=[(Ingredient.LENS, LANDMARK_MODEL_FILE)], every=20)
+    lines = told.splitlines()
+    titles = [line for line in lines if "landmarks" in line and not line.startswith(" ")]
+    assert len(titles) == 4
+    assert sum(line.startswith("transformer ") for line in lines) == 4
+    assert sum(line.startswith("without lens ") for line in lines) == 4
+    assert sum(line.startswith("detector ") for line in lines) == 3  # who has no world landmarks says nothing

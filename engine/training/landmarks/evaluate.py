@@ -106,13 +106,43 @@ def evaluate_folder(
     martinez: Path | None = None,
     ablations: bool = False,
     trained_without: Sequence[tuple[Ingredient | None, Path]] = (),
+    every: int = 1,
 ) -> str:
     """Tables of every lifter on a folder (see `read_sequences`); prepared motion is seen in four ways.
 
     A folder that `render_occluded` fills gives curves. network: an ONNX file, by default the one that ships with the
     program, where there is one; martinez: weights; ablations: also the network without parts of what surrounds it;
-    trained_without: ONNX files of networks for whose training a part was left out, None for a whole one.
+    trained_without: ONNX files of networks for whose training a part was left out, None for a whole one;
+    every: only each so-manieth sequence is used. Raises InputError for a number below one.
     """
+    if every < 1:
+        raise InputError(f"--every {every}: expected 1 or more")
+    methods = _learned_methods(network, martinez, ablations, trained_without)
+    with_world = methods | {"geometric": geometric_method(), "detector": detector_method}
+    if (folder / UNCOVERED).is_dir():
+        return _occlusion_curves(folder, with_world, every)
+    if not (folder / CORPUS_FILE).is_file():
+        return format_lifting(evaluate_methods(with_world, read_sequences(folder, exact_sight)[::every]))
+    errors = DetectorErrors.load()
+    parts: list[tuple[str, Sight, dict[str, Method]]] = [
+        ("true landmarks, no world landmarks", exact_sight, methods),
+        ("true landmarks, guessed errors of the world landmarks", sharp_sight, with_world),
+        ("true landmarks, learned errors of the world landmarks", learned_world_sight(errors), with_world),
+        ("learned errors of all landmarks", errors.observe_with_world, with_world),
+    ]
+    tables = []
+    for title, sight, rows in parts:
+        tables.append(f"{title}\n{format_lifting(evaluate_methods(rows, read_sequences(folder, sight)[::every]))}")
+    return "\n\n".join(tables)
+
+
+def _learned_methods(
+    network: Path | None,
+    martinez: Path | None,
+    ablations: bool,
+    trained_without: Sequence[tuple[Ingredient | None, Path]],
+) -> dict[str, Method]:
+    """The lifters that learned, by the name of their row; see `evaluate_folder`."""
     methods: dict[str, Method] = {}
     network = network or (LANDMARK_MODEL_FILE if LANDMARK_MODEL_FILE.is_file() else None)
     if network is not None:
@@ -135,30 +165,18 @@ def evaluate_folder(
         methods[f"without {left_out}"] = learned_method(path, known_lens=part is not Ingredient.LENS)
     if martinez is not None:
         methods["martinez"] = martinez_method(martinez)
-    with_world = methods | {"geometric": geometric_method(), "detector": detector_method}
-    if (folder / UNCOVERED).is_dir():
-        return _occlusion_curves(folder, with_world)
-    if not (folder / CORPUS_FILE).is_file():
-        return format_lifting(evaluate_methods(with_world, read_sequences(folder, exact_sight)))
-    errors = DetectorErrors.load()
-    parts: list[tuple[str, Sight, dict[str, Method]]] = [
-        ("true landmarks, no world landmarks", exact_sight, methods),
-        ("true landmarks, guessed errors of the world landmarks", sharp_sight, with_world),
-        ("true landmarks, learned errors of the world landmarks", learned_world_sight(errors), with_world),
-        ("learned errors of all landmarks", errors.observe_with_world, with_world),
-    ]
-    tables = []
-    for title, sight, rows in parts:
-        tables.append(f"{title}\n{format_lifting(evaluate_methods(rows, read_sequences(folder, sight)))}")
-    return "\n\n".join(tables)
+    return methods
 
 
-def _occlusion_curves(folder: Path, methods: dict[str, Method]) -> str:
+def _occlusion_curves(folder: Path, methods: dict[str, Method], every: int) -> str:
     """MPJPE and PA-MPJPE of the limb joints, mm, of every method under every pattern, from degree 0 to the last."""
-    plain = _covered_scores(folder / UNCOVERED, methods)
+    plain = _covered_scores(folder / UNCOVERED, methods, every)
     lines = []
     for pattern in Pattern:
-        columns = [plain, *(_covered_scores(folder / folder_name(pattern, degree), methods) for degree in DEGREES)]
+        columns = [
+            plain,
+            *(_covered_scores(folder / folder_name(pattern, degree), methods, every) for degree in DEGREES),
+        ]
         heads = "".join(f"{degree:>14}" for degree in (0, *DEGREES))
         lines.append(f"{pattern.value:<22}{heads}{'change':>16}")
         for name in methods:
@@ -170,9 +188,9 @@ def _occlusion_curves(folder: Path, methods: dict[str, Method]) -> str:
     return "\n".join([*lines, "MPJPE / PA-MPJPE of 12 limb joints, mm, by degree of occlusion, where somebody is seen"])
 
 
-def _covered_scores(folder: Path, methods: dict[str, Method]) -> dict[str, np.ndarray]:
+def _covered_scores(folder: Path, methods: dict[str, Method], every: int) -> dict[str, np.ndarray]:
     """(3,) MPJPE, PA-MPJPE, mm, and coverage by method; NaN where the detector sees nobody in any sequence."""
-    sequences = read_sequences(folder, exact_sight, least_seen=0.1)
+    sequences = read_sequences(folder, exact_sight, least_seen=0.1)[::every]
     if not sequences:
         return dict.fromkeys(methods, np.full(3, np.nan))
     rows = evaluate_methods(methods, sequences)
