@@ -66,8 +66,8 @@ class WindowConfig:
     threads    of the runtime; 0 lets it choose
     """
 
-    frames: int = 24
-    overlap: int = 12
+    frames: int = 96
+    overlap: int = 48
     batch: int = 8
     causal: bool = False
     mirrored: bool = True

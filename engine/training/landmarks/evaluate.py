@@ -153,7 +153,7 @@ def _learned_methods(
     if network is not None and ablations:
         methods |= {
             "windows of 12 frames": learned_method(network, WindowConfig(frames=12, overlap=6)),
-            "windows of 64 frames": learned_method(network, WindowConfig(frames=64, overlap=32)),
+            "windows of 32 frames": learned_method(network, WindowConfig(frames=32, overlap=16)),
             "no mirror image": learned_method(network, WindowConfig(mirrored=False)),
             "no fit to the body": learned_method(network, fit=None),
             "fit frame by frame": learned_method(network, fit=FRAME_BY_FRAME),
