@@ -45,7 +45,7 @@ class FootLockConfig:
     forget_s           time constant with which that part fades away from contacts, s
     reach_share        share of the leg's full length a pinned leg may be stretched to before the root gives way
     damping            of the leg solve, see `ik.refine.refine_chain`
-    iterations         of the leg solve
+    iterations         of the leg solve; a straight leg bends slowly
     clearance_m        a swinging foot may dip this far into the floor before it is lifted, m
     """
 
@@ -65,7 +65,7 @@ class FootLockConfig:
     forget_s: float = 0.7
     reach_share: float = 0.998
     damping: float = 0.05
-    iterations: int = 6
+    iterations: int = 12
     clearance_m: float = 0.005
 
 
